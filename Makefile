@@ -1,0 +1,28 @@
+# Each target works on a bare checkout: it needs Python 3.10+ and the package registries.
+PYTHON ?= python3
+VENV := venv
+BIN := $(VENV)/bin
+
+.PHONY: setup serve test check engine
+
+serve: engine
+	$(BIN)/gunicorn api:api
+
+test: setup check
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.complete
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+setup: engine
+
+engine: $(VENV)/.complete
+	$(BIN)/python -m engine
+
+$(VENV)/.complete: requirements.txt requirements-dev.txt
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt
+	touch $@

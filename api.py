@@ -1,0 +1,128 @@
+"""The HTTP side: routes, handlers, and which error is which status."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from wsgiref.simple_server import make_server
+
+import falcon
+from pulumi import automation as auto
+
+import basic_pulumi
+import engine
+import problems
+import request_log
+import workspaces
+from basic_pulumi import ProgramFailedError
+from settings import Settings, SettingsError
+from slots import Slots
+
+PROGRAM = 'burner-program'
+
+
+@functools.cache
+def default_slots() -> Slots:
+    """Return the slots of this process, made on first use from the environment's settings."""
+    settings = Settings.from_env()
+    program = Path(basic_pulumi.find_local(PROGRAM))
+    open_workspace = functools.partial(workspaces.open_workspace, settings, program)
+    slots = Slots(settings, PROGRAM, open_workspace)
+    atexit.register(slots.close)
+    return slots
+
+
+def spin_up_program(requested: str, slots: Slots | None = None) -> auto.UpResult:
+    """Run the burner program through its whole life and return what its update returned.
+
+    requested: `id`, `uuid` or `string`; anything else is answered by the program's own words.
+
+    Raises basic_pulumi.ProvisioningError.
+    """
+    with (slots or default_slots()).lease() as slot, slot.deadline():
+        context = slot.context(requested)
+        basic_pulumi.spin_venv(context['dirname'])
+        stack = basic_pulumi.set_stack(context, slot.options)
+        basic_pulumi.configure_project(stack, context)
+        basic_pulumi.refresh_stack(stack)
+        with slot.ephemeral(stack):
+            return basic_pulumi.update_stack(stack)
+
+
+class Randomizer:
+    """The greeting, and three kinds of random value, each from a stack made for the request."""
+
+    def __init__(self, spin_up: Callable[[str], auto.UpResult]) -> None:
+        self._spin_up = spin_up
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.media = {'response': 'hello, world'}
+
+    def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self.on_get(req, resp)
+
+    def on_get_id(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._answer(resp, 'id')
+
+    def on_get_uuid(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._answer(resp, 'uuid')
+
+    def on_get_string(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._answer(resp, 'string')
+
+    def _answer(self, resp: falcon.Response, requested: str) -> None:
+        resp.cache_control = ['no-store']
+        result = self._spin_up(requested)
+        resp.media = {'response': f'{_output(result, requested)}'}
+
+
+def _output(result: auto.UpResult, name: str) -> Any:
+    if name not in result.outputs:
+        raise ProgramFailedError(f'the program has no output {name}')
+    output = result.outputs[name]
+    return '[secret]' if output.secret else output.value
+
+
+def create_app(spin_up: Callable[[str], auto.UpResult] = spin_up_program) -> falcon.App[Any, Any]:
+    """Return the WSGI application.
+
+    spin_up: runs the program for a request; see spin_up_program.
+    """
+    app = falcon.App(middleware=[request_log.Middleware()])
+    problems.install(app)
+    randomizer = Randomizer(spin_up)
+    app.add_route('/', randomizer)
+    app.add_route('/id', randomizer, suffix='id')
+    app.add_route('/uuid', randomizer, suffix='uuid')
+    app.add_route('/string', randomizer, suffix='string')
+    return app
+
+
+api = application = create_app()
+
+
+def main() -> int:
+    """Set the engine up, serve until interrupted, and return the exit code."""
+    try:
+        settings = Settings.from_env()
+        engine.set_up(settings.pulumi)
+    except (SettingsError, engine.EngineError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    request_log.configure(settings.log_level)
+    # Falcon types the environ more narrowly than wsgiref does.
+    server = make_server(settings.host, settings.port, api)  # type: ignore[arg-type]
+    with server as httpd:
+        print(f'Serving on port {httpd.server_port}...', flush=True)
+        with suppress(KeyboardInterrupt):
+            httpd.serve_forever()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

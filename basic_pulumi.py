@@ -1,0 +1,193 @@
+"""The steps of one run of a Pulumi program, and what can go wrong in them.
+
+ProvisioningError
+ ├── EngineUnavailableError   no engine, or it is not set up rightly: a person must act
+ ├── BusyError                no stack is free for this run at the moment
+ ├── DeadlineError            a step took longer than it was given
+ └── ProgramFailedError       the program, its provider or its engine failed in the run
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pulumi
+from pulumi import automation as auto
+
+import program_venv
+from cold_pulumi import CommandTimeoutError
+
+Context = dict[str, str]
+
+# Gunicorn's stdout is often a pipe: without the flush, output would arrive long after the run.
+stream = functools.partial(print, flush=True)
+
+MISCONFIGURED = re.compile(
+    'incorrect passphrase'
+    '|passphrase must be set'
+    '|failed to load language plugin'
+    '|no resource plugin'
+    '|no language plugin'
+)
+
+
+class ProvisioningError(Exception):
+    """Base of the errors of a run; the message is for the log, not for the client."""
+
+
+class EngineUnavailableError(ProvisioningError):
+    """There is no engine, or it is not set up rightly."""
+
+
+class BusyError(ProvisioningError):
+    """No stack is free; trying again in `retry_after` seconds may succeed."""
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DeadlineError(ProvisioningError):
+    """A step took longer than it was given."""
+
+
+class ProgramFailedError(ProvisioningError):
+    """The program, its provider or its engine failed."""
+
+
+def set_context(org: str, project: str, stack: str, dirname: str, req: str) -> Context:
+    """Return the names that the other steps share.
+
+    org, project, stack: as in the stack name `org/project/stack`.
+    dirname: folder of the program, beside this file.
+    req: what the program is asked for, its config value `request`.
+    """
+    return {
+        'org': org,
+        'project': project,
+        'stack': stack,
+        'stack_name': auto.fully_qualified_stack_name(org, project, stack),
+        'dirname': dirname,
+        'request': req,
+    }
+
+
+def find_local(dirname: str) -> str:
+    """Return the absolute path of `dirname`, which stands beside this file."""
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), dirname)
+
+
+def spin_venv(dirname: str) -> None:
+    """Make the program's own venv with its requirements, unless it is there and up to date.
+
+    Raises EngineUnavailableError when it cannot be made.
+    """
+    with _reported('Failure while setting up a virtual environment:'):
+        pulumi.info('Preparing a virtual environment...')
+        program_venv.ensure(Path(find_local(dirname)))
+        pulumi.info('Virtual environment set up')
+
+
+def set_stack(context: Context, options: auto.LocalWorkspaceOptions | None = None) -> auto.Stack:
+    """Create or select the stack of `context` and return it.
+
+    options: how to drive Pulumi; the surroundings that the CLI itself would use when None.
+
+    Raises ProvisioningError: EngineUnavailableError when the backend or the engine is not usable.
+    """
+    with _reported('Failure when trying to initialize the stack:', EngineUnavailableError):
+        stack = auto.create_or_select_stack(
+            stack_name=context['stack_name'],
+            work_dir=find_local(context['dirname']),
+            opts=options,
+        )
+        pulumi.info('Successfully initialized stack')
+        return stack
+
+
+def configure_project(stack: auto.Stack, context: Context) -> None:
+    """Put what `context` asks for into the stack's config.
+
+    Raises ProvisioningError.
+    """
+    with _reported('Failure when trying to set project configuration:', EngineUnavailableError):
+        pulumi.info('Setting up the project config')
+        stack.set_config('request', auto.ConfigValue(value=context['request']))
+        pulumi.info('Project config set successfully')
+
+
+def refresh_stack(stack: auto.Stack) -> None:
+    """Bring the stack's state in line with what is really there.
+
+    Raises ProvisioningError.
+    """
+    with _reported('Failure when trying to refresh the stack:'):
+        pulumi.info('Refreshing the stack')
+        stack.refresh(on_output=stream)
+        pulumi.info('Successfully refreshed stack')
+
+
+def update_stack(stack: auto.Stack) -> auto.UpResult:
+    """Run the program and make what it declares; return the result with its outputs.
+
+    Raises ProvisioningError: ProgramFailedError when the program or a resource fails.
+    """
+    with _reported('Failure when trying to update the stack:'):
+        pulumi.info('Updating stack...')
+        result = stack.up(on_output=stream)
+        pulumi.info('Successfully updated the stack')
+        changes = json.dumps(result.summary.resource_changes, indent=4)
+        pulumi.info(f'Summary: \n{changes}')
+        for output in result.outputs.values():
+            pulumi.info(f'Output: {"[secret]" if output.secret else output.value}')
+        return result
+
+
+def destroy_stack(stack: auto.Stack, destroy: bool = False) -> None:
+    """Destroy everything in the stack, if `destroy` says so; the stack itself stays.
+
+    Raises ProvisioningError.
+    """
+    with _reported('Failure when trying to destroy the stack:'):
+        if not destroy:
+            pulumi.info('You need to set destroy to true. Stack still up.')
+            return
+        pulumi.info('Destroying the stack...')
+        stack.destroy(on_output=stream)
+        pulumi.info('Successfully destroyed the stack')
+
+
+@contextmanager
+def _reported(
+    message: str, failure: type[ProvisioningError] = ProgramFailedError
+) -> Iterator[None]:
+    """Log `message` when the step fails, and give its error the class that callers know.
+
+    failure: what it means when Pulumi's command fails for no reason that we know by its text.
+    """
+    try:
+        yield
+    except Exception as error:
+        pulumi.error(message)
+        raise _translated(error, failure) from error
+
+
+def _translated(error: Exception, failure: type[ProvisioningError]) -> Exception:
+    """Return `error` as one of ours, or itself when it is a defect of this service."""
+    if isinstance(error, CommandTimeoutError):
+        return DeadlineError(str(error))
+    if isinstance(error, auto.ConcurrentUpdateError):
+        return BusyError(str(error))
+    if isinstance(error, auto.CommandError) and not MISCONFIGURED.search(str(error)):
+        return failure(str(error))
+    if isinstance(
+        error, (auto.CommandError, auto.InvalidVersionError, program_venv.VenvError, OSError)
+    ):
+        return EngineUnavailableError(str(error))
+    return error

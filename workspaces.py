@@ -1,0 +1,116 @@
+"""Where Pulumi keeps what it knows for us: backend, passphrase, home folder, environment."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from pulumi import automation as auto
+from semver import VersionInfo
+
+import engine
+from basic_pulumi import EngineUnavailableError
+from cold_pulumi import ColdPulumi
+from engine import Engine, EngineError
+from settings import Settings
+
+
+def open_workspace(
+    settings: Settings, program: Path, stack: str, on_start: Callable[[int], object]
+) -> auto.LocalWorkspaceOptions:
+    """Return the options with which `stack` of the project in `program` is driven.
+
+    Makes the state folder, its passphrase and the slot's home folder when they are missing.
+
+    on_start: called with the pid of each process that drives Pulumi.
+
+    Raises EngineUnavailableError when there is no engine.
+    """
+    found = _engine(settings)
+    command = ColdPulumi(found.pulumi, VersionInfo(*found.version), on_start=on_start)
+    return auto.LocalWorkspaceOptions(
+        pulumi_command=command, env_vars=environment(settings, found, stack, program)
+    )
+
+
+def _engine(settings: Settings) -> Engine:
+    try:
+        found = engine.find(settings.pulumi)
+    except EngineError as error:
+        raise EngineUnavailableError(str(error)) from error
+    if found is None:
+        raise EngineUnavailableError('no Pulumi engine is set up: run `make setup`')
+    return found
+
+
+def environment(settings: Settings, engine: Engine, stack: str, program: Path) -> dict[str, str]:
+    """Return what Pulumi's processes get on top of the service's own environment."""
+    variables = {
+        'PULUMI_BACKEND_URL': backend_url(settings),
+        'PULUMI_HOME': settings.pulumi_home or str(_home(settings.state_dir, stack)),
+        'PULUMI_SKIP_UPDATE_CHECK': 'true',
+        # A copy of each checkpoint beside its history is of no use to a stack that lives a second.
+        'PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS': 'true',
+        # The venv first: the language host that we build takes `python3` from PATH.
+        'PATH': os.pathsep.join(
+            [str(program / 'venv' / 'bin'), str(engine.bin), os.environ.get('PATH', os.defpath)]
+        ),
+        **_passphrase(settings),
+    }
+    if engine.source == 'built':
+        # It comes with the plugins that it needs.
+        variables['PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION'] = 'true'
+    return variables
+
+
+def backend_url(settings: Settings) -> str:
+    """Return the URL of the backend: the user's, or the embedded one's folder (made if missing)."""
+    if settings.backend_url:
+        return settings.backend_url
+    folder = state_dir(settings) / 'backend'
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder.as_uri()
+
+
+def state_dir(settings: Settings) -> Path:
+    """Return the state folder, made for the owner alone when it is missing."""
+    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return settings.state_dir
+
+
+def _passphrase(settings: Settings) -> dict[str, str]:
+    if settings.passphrase:
+        return {'PULUMI_CONFIG_PASSPHRASE': settings.passphrase}
+    file = settings.passphrase_file or str(_own_passphrase(state_dir(settings) / 'passphrase'))
+    return {'PULUMI_CONFIG_PASSPHRASE_FILE': file}
+
+
+def _own_passphrase(file: Path) -> Path:
+    """Return the file with our passphrase, generated on first use; never overwritten."""
+    if not file.exists():
+        new = file.with_name(f'{file.name}.{secrets.token_hex(4)}')
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w') as handle:
+            handle.write(secrets.token_urlsafe(32))
+        try:
+            os.link(new, file)
+        except FileExistsError:
+            pass  # another process was first, and its passphrase counts
+        finally:
+            new.unlink()
+    return file
+
+
+def _home(state: Path, stack: str) -> Path:
+    """Return the PULUMI_HOME of one slot; the plugins in it are shared by all slots.
+
+    Slots do not share the whole of it: `stack select` writes a file there, not atomically.
+    """
+    home = state / 'home' / stack
+    if not home.is_dir():
+        plugins = state / 'plugins'
+        plugins.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (home / 'plugins').symlink_to(plugins)
+    return home
