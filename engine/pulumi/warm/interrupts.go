@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/pulumi/pulumi/pkg/v3/backend"
+	"github.com/pulumi/pulumi/pkg/v3/engine"
+)
+
+const (
+	// cancelGrace is what a cancelled command gets, after its owner died, to finish the steps that
+	// are under way: as generous as the CLI's own users are with the second Ctrl-C.
+	cancelGrace = 60 * time.Second
+	// terminateGrace is what it gets after the second interrupt.
+	terminateGrace = 10 * time.Second
+)
+
+// interrupts delivers SIGINT and SIGTERM to the command that runs, and to nobody when none does.
+//
+// The CLI listens for signals only while it applies changes. Earlier a signal would kill it, with
+// the lock left behind; here it is kept until the command opens its cancellation scope.
+type interrupts struct {
+	mu      sync.Mutex
+	running bool
+	pending bool
+	scopes  int
+	cold    *os.Process
+	idle    chan struct{}
+	gone    bool
+}
+
+func newInterrupts() *interrupts {
+	i := &interrupts{idle: make(chan struct{}, 1)}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for range signals {
+			i.note()
+		}
+	}()
+	// A reader that went away makes writes fail, not the process.
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
+	backend.CancellationScopes = scopeSource{backend.CancellationScopes, i}
+	return i
+}
+
+// note remembers a signal that no scope hears, and forwards it to a cold command.
+func (i *interrupts) note() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	switch {
+	case i.cold != nil:
+		_ = i.cold.Signal(os.Interrupt)
+	case i.running && i.scopes == 0:
+		i.pending = true
+	}
+}
+
+func (i *interrupts) begin() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.running, i.pending = true, i.gone
+}
+
+func (i *interrupts) end() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.running, i.pending, i.cold = false, false, nil
+	select {
+	case i.idle <- struct{}{}:
+	default:
+	}
+}
+
+// setCold names the process of the stock CLI that runs in place of a command of our own.
+func (i *interrupts) setCold(process *os.Process) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.cold = process
+	if i.pending {
+		_ = process.Signal(os.Interrupt)
+	}
+}
+
+// ownerGone cancels what runs, waits for its end, and ends the process where that takes too long.
+func (i *interrupts) ownerGone() {
+	i.mu.Lock()
+	i.gone = true
+	running := i.running
+	i.mu.Unlock()
+	if !running {
+		return
+	}
+	for _, grace := range []time.Duration{cancelGrace, terminateGrace} {
+		interruptSelf()
+		select {
+		case <-i.idle:
+			return
+		case <-time.After(grace):
+		}
+	}
+	os.Exit(1)
+}
+
+func interruptSelf() { _ = syscall.Kill(os.Getpid(), syscall.SIGINT) }
+
+// scopeSource opens the CLI's own cancellation scopes and keeps count of them.
+type scopeSource struct {
+	inner      backend.CancellationScopeSource
+	interrupts *interrupts
+}
+
+func (s scopeSource) NewScope(
+	ctx context.Context, events chan<- engine.Event, isPreview bool,
+) backend.CancellationScope {
+	scope := s.inner.NewScope(ctx, events, isPreview)
+	i := s.interrupts
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.scopes++
+	if i.pending {
+		i.pending = false
+		interruptSelf()
+	}
+	return countedScope{scope, i}
+}
+
+type countedScope struct {
+	backend.CancellationScope
+	interrupts *interrupts
+}
+
+func (s countedScope) Close() {
+	s.CancellationScope.Close()
+	s.interrupts.mu.Lock()
+	defer s.interrupts.mu.Unlock()
+	s.interrupts.scopes--
+}

@@ -1,0 +1,128 @@
+// Command pulumi-warm runs Pulumi CLI commands one after another in one process.
+//
+// A stock CLI pays its package initialisation and the derivation of the passphrase key anew for every
+// command; this process pays them once. It reads requests from stdin, which must be a Unix stream
+// socket, because each command brings the write ends of its own stdout and stderr along (SCM_RIGHTS).
+// Replies are JSON lines on another descriptor. See protocol.go for both.
+//
+// When stdin ends, the owner is gone: the running command is cancelled as by Ctrl-C, which releases
+// the stack's lock, and the process ends.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/version"
+)
+
+// gcPercent trades memory for time. One cycle allocates some 60 MB of short-lived garbage, so at the
+// default of 100 the collector runs about ten times a cycle; a live heap of 60 MB may well triple.
+const gcPercent = 400
+
+func main() {
+	cli := flag.String("cli", "", "the stock CLI, for the commands that this process does not serve")
+	repliesFd := flag.Int("replies", 3, "the descriptor for replies")
+	flag.Parse()
+
+	debug.SetGCPercent(gcPercent)
+	// Storage drivers log through this package, which would reach the output of a command.
+	log.SetOutput(io.Discard)
+
+	if err := serve(*cli, *repliesFd); err != nil {
+		fmt.Fprintln(os.Stderr, "pulumi-warm:", err)
+		os.Exit(1)
+	}
+}
+
+func serve(cli string, repliesFd int) error {
+	out, err := openReplies(repliesFd)
+	if err != nil {
+		return err
+	}
+	requests, err := openRequests()
+	if err != nil {
+		return err
+	}
+	stdio, err := detachStdio()
+	if err != nil {
+		return err
+	}
+
+	interrupts := newInterrupts()
+	companions := newCompanions()
+	defer companions.stopAll()
+	server := &server{cli: cli, stdio: stdio, interrupts: interrupts, companions: companions}
+
+	if err := out.send(reply{Version: version.Version}); err != nil {
+		return err
+	}
+	for request := range requests.receive(interrupts.ownerGone) {
+		answer, err := server.handle(request)
+		if err != nil {
+			answer = reply{Error: err.Error()}
+		}
+		if err := out.send(answer); err != nil {
+			return nil //nolint:nilerr // Nobody reads replies any more: the owner is gone.
+		}
+	}
+	return nil
+}
+
+// server carries out requests, one at a time.
+type server struct {
+	cli        string
+	stdio      *stdio
+	interrupts *interrupts
+	companions *companions
+}
+
+func (s *server) handle(r request) (reply, error) {
+	switch r.Op {
+	case "run":
+		code, err := s.run(r)
+		return reply{Code: &code}, err
+	case "start":
+		line, err := s.companions.start(r)
+		return reply{Line: line}, err
+	case "ask":
+		line, err := s.companions.ask(r.Name, r.Line)
+		return reply{Line: line}, err
+	case "stop":
+		s.companions.stop(r.Name)
+		return reply{}, nil
+	default:
+		return reply{}, fmt.Errorf("unknown operation %q", r.Op)
+	}
+}
+
+// run executes one command with its own output, environment and working directory.
+func (s *server) run(r request) (int, error) {
+	if err := s.stdio.attach(r.files); err != nil {
+		return 0, err
+	}
+	defer s.stdio.detach()
+
+	if err := replaceEnvironment(r.Env); err != nil {
+		return 0, err
+	}
+	if err := os.Chdir(r.Cwd); err != nil {
+		return 0, err
+	}
+	syscall.Umask(r.Umask)
+
+	s.interrupts.begin()
+	defer s.interrupts.end()
+
+	resetGlobals()
+	command, served := newCommand(r.Args)
+	if !served {
+		return runCold(s.cli, r, s.interrupts)
+	}
+	return execute(command), nil
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+)
+
+// request is one JSON line on stdin.
+//
+//   - run: execute a CLI command; two descriptors come with it, the write ends of stdout and stderr.
+//   - start: make sure that a companion process runs, and answer with the first line it printed.
+//   - ask: hand a line to a companion's stdin and answer with the line that it prints in return.
+//   - stop: end a companion.
+type request struct {
+	Op string `json:"op"`
+
+	// Of run; Cwd and Env also of start.
+	Args  []string          `json:"args"`
+	Cwd   string            `json:"cwd"`
+	Env   map[string]string `json:"env"`
+	Umask int               `json:"umask"`
+
+	// Of start, ask and stop.
+	Name string   `json:"name"`
+	Argv []string `json:"argv"`
+	Line string   `json:"line"`
+
+	files []*os.File
+}
+
+// reply is one JSON line on the descriptor for replies: the greeting with the version, then one per request.
+type reply struct {
+	Version string `json:"version,omitempty"`
+	Code    *int   `json:"code,omitempty"`
+	Line    string `json:"line,omitempty"`
+	Error   string `json:"error,omitempty"`
+}
+
+type replies struct{ encoder *json.Encoder }
+
+func openReplies(fd int) (*replies, error) {
+	// Plugins must not inherit it, or its end would not mean the end of this process.
+	syscall.CloseOnExec(fd)
+	file := os.NewFile(uintptr(fd), "replies")
+	if _, err := file.Stat(); err != nil {
+		return nil, fmt.Errorf("descriptor %d must be open for replies: %w", fd, err)
+	}
+	return &replies{json.NewEncoder(file)}, nil
+}
+
+func (r *replies) send(answer reply) error { return r.encoder.Encode(answer) }
+
+// requests reads the socket that came as stdin.
+type requests struct {
+	conn  *net.UnixConn
+	lines *bufio.Reader
+	files []*os.File
+}
+
+func openRequests() (*requests, error) {
+	conn, err := net.FileConn(os.Stdin) // Duplicates the descriptor, so stdin can be replaced.
+	if err != nil {
+		return nil, fmt.Errorf("stdin must be a Unix socket: %w", err)
+	}
+	unix, ok := conn.(*net.UnixConn)
+	if !ok {
+		return nil, errors.New("stdin must be a Unix socket")
+	}
+	r := &requests{conn: unix}
+	r.lines = bufio.NewReaderSize(r, 1<<16)
+	return r, nil
+}
+
+// Read implements io.Reader and collects the descriptors that come along with the bytes.
+func (r *requests) Read(buffer []byte) (int, error) {
+	control := make([]byte, syscall.CmsgSpace(2*4))
+	n, size, _, _, err := r.conn.ReadMsgUnix(buffer, control)
+	if err != nil {
+		return n, err
+	}
+	files, err := parseRights(control[:size])
+	r.files = append(r.files, files...)
+	return n, err
+}
+
+func parseRights(control []byte) ([]*os.File, error) {
+	messages, err := syscall.ParseSocketControlMessage(control)
+	if err != nil {
+		return nil, err
+	}
+	var files []*os.File
+	for i := range messages {
+		fds, err := syscall.ParseUnixRights(&messages[i])
+		if err != nil {
+			return nil, err
+		}
+		for _, fd := range fds {
+			syscall.CloseOnExec(fd)
+			files = append(files, os.NewFile(uintptr(fd), "output"))
+		}
+	}
+	return files, nil
+}
+
+// receive yields requests until the socket ends, and then calls gone at once, also while the
+// consumer is still busy with the last one.
+func (r *requests) receive(gone func()) <-chan request {
+	channel := make(chan request)
+	go func() {
+		defer close(channel)
+		defer gone()
+		for {
+			line, err := r.lines.ReadBytes('\n')
+			if err != nil {
+				return
+			}
+			var next request
+			if err := json.Unmarshal(line, &next); err != nil {
+				return
+			}
+			next.files, r.files = r.files, nil
+			channel <- next
+		}
+	}()
+	return channel
+}

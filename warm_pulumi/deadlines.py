@@ -1,0 +1,43 @@
+"""Deadlines: moments on the monotonic clock at which a command must have ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_ambient: ContextVar[float | None] = ContextVar('warm_pulumi_deadline', default=None)
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Gives all commands of the block together, in this thread or task, that many seconds.
+
+    Blocks nest; the earlier deadline holds.
+    """
+    token = _ambient.set(earliest(after(seconds), _ambient.get()))
+    try:
+        yield
+    finally:
+        _ambient.reset(token)
+
+
+def for_command(timeout: float | None) -> float | None:
+    """The deadline of a command that starts now and may take so long by itself."""
+    return earliest(after(timeout), _ambient.get())
+
+
+def after(seconds: float | None) -> float | None:
+    """The moment so many seconds from now."""
+    return None if seconds is None else time.monotonic() + seconds
+
+
+def earliest(*deadlines: float | None) -> float | None:
+    """The first of several, of which None means never."""
+    return min((d for d in deadlines if d is not None), default=None)
+
+
+def remaining(deadline: float | None) -> float | None:
+    """Seconds until the deadline, not below zero; None means for ever."""
+    return None if deadline is None else max(0.0, deadline - time.monotonic())

@@ -1,0 +1,343 @@
+"""The engine process: starting it, speaking with it, and making sure of its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi.automation import CommandResult
+
+from . import processes
+from .deadlines import earliest, remaining
+from .errors import CommandTimeoutError, EngineDiedError, EngineStartError
+from .output import OnOutput, OutputStream
+
+_START_LIMIT = 60.0
+# What a companion may take to start, within the engine's own limit for that.
+_COMPANION_LIMIT = 75.0
+# What the output may take to end after the command: only a process that the command left behind
+# still holds it open then.
+_OUTPUT_LIMIT = 2.0
+_CLOSE_LIMIT = 5.0
+
+_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+class Engine:
+    """One engine process. Runs one command at a time; not thread-safe."""
+
+    def __init__(self, executable: str, cli: str, env: Mapping[str, str]) -> None:
+        self.commands = 0
+        ours, theirs = socket.socketpair()
+        replies, replies_end = os.pipe()
+        with theirs:
+            self._process = _spawn([executable, "--cli", cli], env, theirs, replies_end)
+        self._socket = ours
+        self._replies = open(replies, "rb", buffering=0)
+        self._partial = b""
+        _engines.add(self)
+        self._finalizer = weakref.finalize(
+            self, _end, os.getpid(), self._process, self._socket, self._replies
+        )
+        self.version = self._greeting()
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is also the id of its session."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process can take another command."""
+        return self._finalizer.alive and self._process.poll() is None
+
+    def resident_bytes(self) -> int:
+        """The memory that the engine itself occupies."""
+        return processes.resident_bytes(self.pid)
+
+    def interrupt(self) -> None:
+        """Cancels the running command, as Ctrl-C would. Without one, does nothing."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+
+    def close(self) -> None:
+        """Ends the engine, and with it all that it started."""
+        self._finalizer()
+
+    def kill(self) -> None:
+        """Kills the engine and all that it started, at once."""
+        self._process.kill()
+        self._finalizer()
+
+    def abandon(self) -> None:
+        """Lets go of the process in a forked copy of its owner."""
+        self._finalizer.detach()
+        self._socket.close()
+        self._replies.close()
+
+    def companion(
+        self, name: str, argv: list[str], env: Mapping[str, str], cwd: str, deadline: float | None
+    ) -> str:
+        """Makes sure that the process runs beside the engine; returns the first line it printed."""
+        request = {"op": "start", "name": name, "argv": argv, "env": dict(env), "cwd": cwd}
+        return self._ask(request, deadline)
+
+    def ask(self, name: str, line: str, deadline: float | None) -> str:
+        """Hands a line to a companion and returns its answer."""
+        return self._ask({"op": "ask", "name": name, "line": line}, deadline)
+
+    def stop_companion(self, name: str, deadline: float | None) -> None:
+        """Ends a companion."""
+        self._ask({"op": "stop", "name": name}, deadline)
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        env: Mapping[str, str],
+        on_output: OnOutput | None,
+        on_error: OnOutput | None,
+        deadline: float | None,
+        grace: float,
+    ) -> CommandResult:
+        """Runs one command to its end; returns its result whatever the exit code."""
+        self.commands += 1
+        stdout, stdout_end = os.pipe()
+        stderr, stderr_end = os.pipe()
+        streams = {
+            stdout: OutputStream(stdout, on_output),
+            stderr: OutputStream(stderr, on_error),
+        }
+        watch = _Watch(self, streams, deadline, grace)
+        try:
+            request = {"op": "run", "args": args, "cwd": cwd, "env": dict(env), "umask": _umask()}
+            try:
+                self._send(request, [stdout_end, stderr_end])
+            finally:
+                os.close(stdout_end)
+                os.close(stderr_end)
+            watch.until_reply()
+        except BaseException:
+            # Whatever it was, KeyboardInterrupt above all: do not leave a command running unseen.
+            self._cancel_or_kill(grace)
+            raise
+        finally:
+            texts = [stream.close() for stream in streams.values()]
+        return watch.result(args, *texts)
+
+    def read_reply(self) -> dict[str, Any] | None:
+        """Reads what has arrived; returns the reply once it is complete. Raises EOFError at the end."""
+        data = self._replies.read(1 << 16)
+        if not data:
+            raise EOFError
+        self._partial += data
+        line, newline, rest = self._partial.partition(b"\n")
+        if not newline:
+            return None
+        self._partial = rest
+        return dict(json.loads(line))
+
+    def reply_fileno(self) -> int:
+        """Readable when the engine replies or dies."""
+        return self._replies.fileno()
+
+    def wait(self) -> int:
+        """The exit code of an engine that has closed its replies, negative for a signal."""
+        try:
+            return self._process.wait(_OUTPUT_LIMIT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def _greeting(self) -> str:
+        try:
+            return str(self._await_reply(time.monotonic() + _START_LIMIT)["version"])
+        except (EOFError, TimeoutError) as error:
+            self.kill()
+            code = self._process.returncode
+            raise EngineStartError(f"the engine does not start (exit code {code})") from error
+
+    def _ask(self, request: dict[str, Any], deadline: float | None) -> str:
+        try:
+            self._send(request, [])
+            reply = self._await_reply(earliest(deadline, time.monotonic() + _COMPANION_LIMIT))
+        except BaseException:
+            self.kill()  # A reply that comes later would be taken for that of another request.
+            raise
+        if "error" in reply:
+            raise CompanionError(reply["error"])
+        return str(reply.get("line", ""))
+
+    def _await_reply(self, deadline: float | None) -> dict[str, Any]:
+        while True:
+            ready, _, _ = select.select([self._replies], [], [], remaining(deadline))
+            if not ready:
+                raise TimeoutError("the engine does not answer")
+            reply = self.read_reply()
+            if reply is not None:
+                return reply
+
+    def _send(self, request: dict[str, Any], fds: list[int]) -> None:
+        data = json.dumps(request).encode() + b"\n"
+        sent = socket.send_fds(self._socket, [data], fds) if fds else 0
+        self._socket.sendall(data[sent:])
+
+    def _cancel_or_kill(self, grace: float) -> None:
+        self.interrupt()
+        try:
+            self._await_reply(time.monotonic() + grace)
+        except (EOFError, TimeoutError, OSError):
+            self.kill()
+
+
+class CompanionError(Exception):
+    """A companion does not start or answer."""
+
+
+class _Watch:
+    """Waits for a running command: forwards its output, and enforces its deadline."""
+
+    def __init__(
+        self, engine: Engine, streams: dict[int, OutputStream], deadline: float | None, grace: float
+    ) -> None:
+        self._engine = engine
+        self._streams = streams
+        self._open = set(streams)
+        self._deadline = deadline
+        self._grace = grace
+        self._cancelled = False
+        self._killed = False
+        self._code: int | None = None
+        self._error: str | None = None
+        self._poll = select.poll()
+        for fd in [*streams, engine.reply_fileno()]:
+            self._poll.register(fd, select.POLLIN)
+
+    def until_reply(self) -> None:
+        while self._waits():
+            ready = self._poll.poll(self._milliseconds())
+            if not ready and not self._overdue():
+                return
+            for fd, _ in ready:
+                self._read(fd)
+
+    def result(self, args: list[str], stdout: str, stderr: str) -> CommandResult:
+        """The command's result, or the error that explains why there is none."""
+        died = self._code is None
+        code = self._engine.wait() if died else self._code
+        result = CommandResult(stdout=stdout, stderr=stderr or self._error or "", code=code or 0)
+        if died:
+            self._engine.kill()
+        if self._cancelled:
+            raise CommandTimeoutError(args, result, self._killed)
+        # An engine that exits by itself does so for the command: the CLI ends that way as well.
+        if died and (code is None or code <= 0):
+            raise EngineDiedError(args, result)
+        for stream in self._streams.values():
+            if stream.error is not None:
+                raise stream.error
+        return result
+
+    def _waits(self) -> bool:
+        return not self._over() or bool(self._open)
+
+    def _over(self) -> bool:
+        return self._code is not None or self._killed or self._error is not None
+
+    def _read(self, fd: int) -> None:
+        if fd in self._streams:
+            if not self._streams[fd].read():
+                self._poll.unregister(fd)
+                self._open.discard(fd)
+            return
+        try:
+            reply = self._engine.read_reply()
+        except EOFError:
+            self._error = "the engine died"
+        else:
+            if reply is None:
+                return
+            self._error = reply.get("error")
+            self._code = 1 if self._error else int(reply["code"])
+        self._poll.unregister(fd)
+        self._deadline = earliest(time.monotonic() + _OUTPUT_LIMIT)
+
+    def _milliseconds(self) -> float | None:
+        seconds = remaining(self._deadline)
+        return None if seconds is None else seconds * 1000 + 1
+
+    def _overdue(self) -> bool:
+        """Takes the next step against a command that is late. Returns False when none is left."""
+        if self._over():
+            return False
+        if not self._cancelled:
+            self._cancelled = True
+            self._deadline = time.monotonic() + self._grace
+            self._engine.interrupt()
+            return True
+        self._killed = True
+        self._engine.kill()
+        self._deadline = time.monotonic() + _OUTPUT_LIMIT
+        return True
+
+
+def _spawn(
+    command: list[str], env: Mapping[str, str], stdin: socket.socket, replies: int
+) -> subprocess.Popen[bytes]:
+    """Starts the engine as the leader of a session, out of reach of a terminal's Ctrl-C."""
+    try:
+        return subprocess.Popen(
+            [*command, "--replies", str(replies)],
+            stdin=stdin,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=dict(env),
+            pass_fds=[replies],
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise EngineStartError(f"the engine does not start: {error}") from error
+    finally:
+        os.close(replies)
+
+
+def _end(
+    owner: int,
+    process: subprocess.Popen[bytes],
+    requests: socket.socket,
+    replies: Any,
+) -> None:
+    """Asks the engine to end, which the end of its requests does, and kills what is left then."""
+    if os.getpid() != owner:
+        return
+    requests.close()
+    try:
+        process.wait(_CLOSE_LIMIT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    processes.kill_session(process.pid)
+    replies.close()
+
+
+def _umask() -> int:
+    """The umask of this process, which the stock CLI would inherit. Read without changing it."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        return next(int(line.split()[1], 8) for line in file if line.startswith("Umask:"))
+
+
+def _abandon_all() -> None:
+    for engine in list(_engines):
+        engine.abandon()
+
+
+# A forked copy of the owner must not keep the engine's stdin open, nor speak with the engine.
+os.register_at_fork(after_in_child=_abandon_all)

@@ -1,0 +1,60 @@
+"""Finding and killing processes by session, through /proc.
+
+The engine leads a session of its own. Its plugins get their own process groups and are handed to
+init when the engine is killed, so neither the group nor the parent finds them all; the session does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+_PAGE = os.sysconf('SC_PAGE_SIZE')
+_SETTLE = 0.005
+
+
+def kill_session(leader: int, limit: float = 5.0) -> None:
+    """Kills all processes of the session, also those that are forked meanwhile."""
+    end = time.monotonic() + limit
+    while members := session_members(leader):
+        for pid in members:
+            _kill(pid)
+        if time.monotonic() > end:  # In uninterruptible sleep: they die when they wake up.
+            return
+        time.sleep(_SETTLE)
+
+
+def session_members(leader: int) -> list[int]:
+    """The living processes of the session."""
+    return [pid for pid in _all_pids() if _session_of_living(pid) == leader]
+
+
+def resident_bytes(pid: int) -> int:
+    """The memory that the process occupies; 0 once it has ended."""
+    try:
+        with open(f'/proc/{pid}/statm', encoding='ascii') as file:
+            return int(file.read().split()[1]) * _PAGE
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def _all_pids() -> list[int]:
+    return [int(name) for name in os.listdir('/proc') if name.isdigit()]
+
+
+def _session_of_living(pid: int) -> int | None:
+    try:
+        with open(f'/proc/{pid}/stat', encoding='utf-8', errors='replace') as file:
+            # The command's name, in parentheses, may itself contain anything.
+            state, _, _, session = file.read().rpartition(')')[2].split()[:4]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if state in 'ZX' else int(session)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass

@@ -1,0 +1,256 @@
+"""``WarmPulumi``: the ``PulumiCommand`` that keeps its processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+
+from pulumi.automation import CommandResult, PulumiCommand
+from pulumi.automation.errors import create_command_error
+from semver import VersionInfo
+
+from . import programs, providers
+from .deadlines import for_command, remaining
+from .engine import CompanionError, Engine
+from .environment import bound_by_engine, bound_by_interpreter
+from .errors import ClosedError, CommandTimeoutError
+from .output import OnOutput
+
+_EXEC_SCRIPT = "pulumi-language-python-exec"
+_HOST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "host")
+
+
+class WarmPulumi(PulumiCommand):
+    """Runs Pulumi commands in one engine process, with program host and providers kept beside it.
+
+    One engine runs one command at a time: threads that share an instance take turns.
+
+    :param engine: The ``pulumi-warm`` executable.
+    :param cli: The stock CLI of the same version, for the commands that the engine does not serve.
+    :param providers: The providers that are safe to share between commands: they keep nothing and
+        read neither credentials nor other settings from the environment.
+    :param program_host: Whether local Python programs run in a warm program host.
+    :param timeout: What one command may take, in seconds; None for as long as it needs.
+    :param grace: What a command that is late gets to cancel gracefully before it is killed.
+    :param max_commands: The engine is replaced after so many commands.
+    :param max_resident_bytes: The engine is replaced when it occupies more memory.
+    """
+
+    def __init__(
+        self,
+        engine: str,
+        cli: str,
+        *,
+        providers: Sequence[str] = ("random",),
+        program_host: bool = True,
+        timeout: float | None = None,
+        grace: float = 10.0,
+        max_commands: int = 2000,
+        max_resident_bytes: int = 1 << 30,
+    ) -> None:
+        # Without the constructor of the base class, whose one act is to run `pulumi version`.
+        self.command = os.path.abspath(cli)
+        self._executable = os.path.abspath(engine)
+        self._providers = tuple(providers)
+        self._program_host = program_host
+        self._timeout = timeout
+        self._grace = grace
+        self._max_commands = max_commands
+        self._max_resident_bytes = max_resident_bytes
+        self._turn = threading.Lock()
+        self._turn_of: int | None = None
+        self._engine: Engine | None = None
+        self._bound: dict[str, str] = {}
+        self._closed = False
+        self._version: VersionInfo | None = None
+
+    @property
+    def version(self) -> VersionInfo:  # type: ignore[override]
+        """The version of the engine, which starts if need be."""
+        if self._version is None:
+            self.start()
+        assert self._version is not None
+        return self._version
+
+    def start(self) -> None:
+        """Starts the engine now instead of with the first command."""
+        with _Turn(self, [], for_command(self._timeout)):
+            self._ready_engine(self._environment({}))
+
+    def interrupt(self) -> None:
+        """Cancels the command that runs, if one does, as Ctrl-C would. For any thread."""
+        engine = self._engine
+        if engine is not None:
+            engine.interrupt()
+
+    def close(self) -> None:
+        """Ends the engine and all that it started. A command that runs is cancelled first."""
+        self._closed = True
+        self.interrupt()
+        with self._turn:
+            self._drop_engine()
+
+    def __enter__(self) -> WarmPulumi:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: OnOutput | None = None,
+        on_error: OnOutput | None = None,
+    ) -> CommandResult:
+        """Runs a Pulumi command, like ``PulumiCommand.run``.
+
+        A command from within a callback of another one, and a ``cancel`` from another thread, cannot
+        wait for their turn: these run in the stock CLI.
+        """
+        if self._turn_of == threading.get_ident() or (
+            programs.command_of(args) == "cancel" and self._turn.locked()
+        ):
+            return super().run(args, cwd, additional_env, on_output, on_error)
+        args = _non_interactive(args)
+        deadline = for_command(self._timeout)
+        with _Turn(self, args, deadline):
+            result = self._run(args, cwd, additional_env, on_output, on_error, deadline)
+        if result.code != 0:
+            raise create_command_error(result)
+        return result
+
+    def _run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: OnOutput | None,
+        on_error: OnOutput | None,
+        deadline: float | None,
+    ) -> CommandResult:
+        env = self._environment(additional_env)
+        try:
+            engine = self._ready_engine(env)
+            if programs.runs_local_program(args):
+                self._attach_providers(engine, env, deadline)
+                self._attach_host(engine, env, cwd, deadline)
+        except TimeoutError as error:
+            raise CommandTimeoutError(args, _nothing(str(error)), killed=True) from error
+        return engine.run(args, cwd, env, on_output, on_error, deadline, self._grace)
+
+    def _environment(self, additional_env: Mapping[str, str]) -> dict[str, str]:
+        """The environment in which the SDK would start the stock CLI."""
+        env = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        folder = os.path.dirname(self.command)
+        env["PATH"] = os.pathsep.join([folder, env.get("PATH", os.defpath)])
+        return env
+
+    def _ready_engine(self, env: Mapping[str, str]) -> Engine:
+        """The engine, a fresh one where the last one died, served its time or does not suit."""
+        bound = bound_by_engine(env)
+        if self._engine is None or not self._still_good(self._engine) or bound != self._bound:
+            self._drop_engine()
+            self._engine = Engine(self._executable, self.command, env)
+            self._bound = bound
+            self._version = VersionInfo.parse(self._engine.version.removeprefix("v"))
+        return self._engine
+
+    def _still_good(self, engine: Engine) -> bool:
+        return (
+            engine.alive
+            and engine.commands < self._max_commands
+            and engine.resident_bytes() < self._max_resident_bytes
+        )
+
+    def _drop_engine(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def _attach_providers(
+        self, engine: Engine, env: dict[str, str], deadline: float | None
+    ) -> None:
+        """Has the engine use providers that run already; the others it starts by itself."""
+        ports = {}
+        for name in set(self._providers) - providers.attached(env):
+            executable = providers.find(name, env)
+            if executable is not None:
+                try:
+                    line = engine.companion(
+                        f"provider {name}", [executable], bound_by_interpreter(env), "/", deadline
+                    )
+                except CompanionError:
+                    continue  # The engine will report why it does not start.
+                ports[name] = int(line)
+        providers.attach(env, ports)
+
+    def _attach_host(
+        self, engine: Engine, env: dict[str, str], cwd: str, deadline: float | None
+    ) -> None:
+        """Has the engine run the program in the warm host, where the stock host would run it alike."""
+        python = programs.interpreter(cwd, env) if self._program_host else None
+        exec_script = shutil.which(_EXEC_SCRIPT, path=env["PATH"])
+        if python is None or exec_script is None or "PULUMI_DEBUG_LANGUAGES" in env:
+            return
+        command = [python, _HOST, exec_script]
+        try:
+            port = self._prepare_host(engine, command, env, deadline)
+        except CompanionError:
+            return  # The stock host explains best what is wrong with the virtual environment.
+        env["PULUMI_DEBUG_LANGUAGES"] = f"python:{port}"
+
+    def _prepare_host(
+        self, engine: Engine, command: list[str], env: dict[str, str], deadline: float | None
+    ) -> int:
+        """Starts the host if need be and tells it the environment of the command."""
+        bound = bound_by_interpreter(env)
+        while True:
+            port = json.loads(engine.companion("host", command, bound, "/", deadline))["port"]
+            answer = engine.ask("host", json.dumps({"env": env}), deadline)
+            if json.loads(answer)["current"]:
+                return int(port)
+            engine.stop_companion("host", deadline)  # What it has imported was replaced since.
+
+
+class _Turn:
+    """The turn of one thread to use the engine."""
+
+    def __init__(self, pulumi: WarmPulumi, args: list[str], deadline: float | None) -> None:
+        self._pulumi = pulumi
+        self._args = args
+        self._deadline = deadline
+
+    def __enter__(self) -> None:
+        left = remaining(self._deadline)
+        if not self._pulumi._turn.acquire(timeout=-1 if left is None else left):
+            raise CommandTimeoutError(self._args, _nothing("no turn within the deadline"), killed=False)
+        if self._pulumi._closed:
+            self._pulumi._turn.release()
+            raise ClosedError
+        self._pulumi._turn_of = threading.get_ident()
+
+    def __exit__(self, *_: object) -> None:
+        self._pulumi._turn_of = None
+        self._pulumi._turn.release()
+
+
+def _non_interactive(args: list[str]) -> list[str]:
+    """As the SDK does it: in front, where it cannot be taken for an argument of the command."""
+    options = args[: args.index("--")] if "--" in args else args
+    return args if "--non-interactive" in options else ["--non-interactive", *args]
+
+
+def _nothing(reason: str) -> CommandResult:
+    """The result of a command that did not begin."""
+    return CommandResult(stdout="", stderr=reason, code=-1)
