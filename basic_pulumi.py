@@ -122,15 +122,26 @@ def configure_project(stack: auto.Stack, context: Context) -> None:
         pulumi.info('Project config set successfully')
 
 
-def refresh_stack(stack: auto.Stack) -> None:
+def refresh_stack(stack: auto.Stack, clear_pending_creates: bool | None = None) -> None:
     """Bring the stack's state in line with what is really there.
+
+    clear_pending_creates: forget creates that a crash cut short, instead of keeping them pending.
 
     Raises ProvisioningError.
     """
     with _reported('Failure when trying to refresh the stack:'):
         pulumi.info('Refreshing the stack')
-        stack.refresh(on_output=stream)
+        stack.refresh(on_output=stream, clear_pending_creates=clear_pending_creates)
         pulumi.info('Successfully refreshed stack')
+
+
+def unlock_stack(stack: auto.Stack) -> None:
+    """Remove every lock of the stack; only for locks whose owners are known to be dead.
+
+    Raises ProvisioningError.
+    """
+    with _reported('Failure when trying to unlock the stack:'):
+        stack.cancel()
 
 
 def update_stack(stack: auto.Stack) -> auto.UpResult:

@@ -25,17 +25,13 @@ def recover(stack: auto.Stack) -> None:
     """
     logger.warning('recovering stack %s', stack.name)
     try:
-        _clear(stack)
-    except auto.ConcurrentUpdateError as error:
+        basic_pulumi.refresh_stack(stack, clear_pending_creates=True)
+    except basic_pulumi.BusyError as error:
         if not _is_dead(str(error)):
-            raise basic_pulumi.BusyError(str(error)) from error
-        stack.cancel()
-        _clear(stack)
+            raise
+        basic_pulumi.unlock_stack(stack)
+        basic_pulumi.refresh_stack(stack, clear_pending_creates=True)
     basic_pulumi.destroy_stack(stack, destroy=True)
-
-
-def _clear(stack: auto.Stack) -> None:
-    stack.refresh(clear_pending_creates=True, on_output=basic_pulumi.stream)
 
 
 def _is_dead(message: str) -> bool:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Protocol, cast
 
 from pulumi import automation as auto
@@ -62,7 +63,7 @@ class Slot:
         """Return the context of a run that asks the program for `request`."""
         return basic_pulumi.set_context(
             org=self._settings.org,
-            project=self._program,
+            project=Path(self._program).name,
             stack=self.name,
             dirname=self._program,
             req=request,
@@ -135,7 +136,8 @@ class Slots:
     def __init__(self, settings: Settings, program: str, open_workspace: OpenWorkspace) -> None:
         """Start with no slot open.
 
-        program: folder and project name of the program that all slots run.
+        program: folder of the program that all slots run, beside this file; its last part is
+            the project's name.
         """
         self._settings = settings
         self._program = program

@@ -1,0 +1,157 @@
+"""The three routes on the real engine, behind a real gunicorn."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+import engine
+from tests.problem import assert_problem
+from tests.service import Service, serving
+
+SLOTS = 3
+
+
+@pytest.fixture(scope='module', params=['cli'])
+def service(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    built_engine: engine.Engine,
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp(request.param)
+    with serving(folder, ENGINE=request.param, SLOTS=str(SLOTS), SLOT_WAIT='120') as running:
+        yield running
+
+
+def assert_form(kind: str, value: str) -> None:
+    if kind == 'id':
+        assert len(base64.b64decode(value, validate=True)) == 1
+    elif kind == 'uuid':
+        assert str(uuid.UUID(value)) == value
+    else:
+        assert len(value) == 24
+
+
+def value_of(answer: requests.Response) -> str:
+    assert answer.status_code == 200, answer.text
+    assert answer.headers['cache-control'] == 'no-store'
+    body = answer.json()
+    assert list(body) == ['response']
+    return str(body['response'])
+
+
+@pytest.mark.parametrize('kind', ['id', 'uuid', 'string'])
+def test_value(service: Service, kind: str) -> None:
+    """Each route answers a value of its kind."""
+    assert_form(kind, value_of(service.get(f'/{kind}')))
+
+
+def test_values_differ(service: Service) -> None:
+    """Two requests get two values: nothing is cached and nothing is left of the first."""
+    assert value_of(service.get('/uuid')) != value_of(service.get('/uuid'))
+
+
+def test_twelve_at_once(service: Service) -> None:
+    """Twelve mixed requests at once all get their own kind of value, all different."""
+    kinds = ['id', 'uuid', 'string'] * 4
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda kind: service.get(f'/{kind}'), kinds))
+    values = [value_of(answer) for answer in answers]
+    for kind, value in zip(kinds, values, strict=True):
+        assert_form(kind, value)
+    long_ones = [value for kind, value in zip(kinds, values, strict=True) if kind != 'id']
+    assert len(set(long_ones)) == len(long_ones)
+
+
+def test_page_lines(service: Service) -> None:
+    """A request logs the page's lines, and Pulumi's own between them, in the page's order."""
+    before = len(service.log())
+    value = value_of(service.get('/uuid'))
+    log = service.log()[before:]
+    stack = service.settings['STACK']
+    expected = [
+        'info: Preparing a virtual environment...',
+        'info: Virtual environment set up',
+        'info: Successfully initialized stack',
+        'info: Setting up the project config',
+        'info: Project config set successfully',
+        'info: Refreshing the stack',
+        rf'Refreshing \({stack}.*\)',
+        'info: Successfully refreshed stack',
+        'info: Updating stack...',
+        rf'Updating \({stack}.*\)',
+        r'random:index:RandomUuid fake-uuid created',
+        rf'uuid: "{value}"',
+        'info: Successfully updated the stack',
+        'info: Summary: \n{\n    "create": 2\n}',
+        f'info: Output: {value}',
+        'info: Destroying the stack...',
+        rf'Destroying \({stack}.*\)',
+        r'random:index:RandomUuid fake-uuid deleted',
+        'info: Successfully destroyed the stack',
+    ]
+    position = 0
+    for line in expected:
+        found = re.compile(line).search(log, position)
+        assert found, f'{line!r} is missing after:\n{log[:position]}'
+        position = found.start()
+
+
+def checkpoints(service: Service) -> list[Path]:
+    stacks = service.state / 'backend' / '.pulumi' / 'stacks' / 'burner-program'
+    return [path for path in stacks.glob('*.json') if path.name.startswith('test-')]
+
+
+def test_nothing_is_left(service: Service) -> None:
+    """After a run no resource, no lock and no process of the run is left."""
+    value_of(service.get('/string'))
+    assert checkpoints(service)
+    for checkpoint in checkpoints(service):
+        latest = json.loads(checkpoint.read_text())['checkpoint']['latest']
+        assert not (latest or {}).get('resources')
+    locks = service.state / 'backend' / '.pulumi' / 'locks'
+    assert [path for path in locks.rglob('*') if path.is_file()] == []
+
+
+def test_errors_provision_nothing(service: Service) -> None:
+    """Other methods and other paths are refused without a run."""
+    before = service.log().count('Updating stack')
+    for method in ('HEAD', 'POST', 'PUT', 'DELETE'):
+        answer = requests.request(method, service.url + '/uuid', timeout=10)
+        assert answer.status_code == 405
+        assert 'GET' in answer.headers['allow']
+    missing = service.get('/nothing')
+    assert_problem(missing.status_code, missing.headers, missing.json(), 404)
+    assert service.log().count('Updating stack') == before
+    assert service.get('/').json() == {'response': 'hello, world'}
+
+
+def test_history_does_not_pile_up(tmp_path: Path, built_engine: engine.Engine) -> None:
+    """The files of a slot's state do not grow with the number of runs."""
+    with serving(tmp_path, SLOTS='1', RUNS_PER_HISTORY='2', SLOT_WAIT='60') as service:
+        counts = []
+        for _ in range(6):
+            value_of(service.get('/id'))
+            history = service.state / 'backend' / '.pulumi' / 'history'
+            counts.append(sum(path.is_file() for path in history.rglob('*')))
+    per_run = counts[0]
+    assert per_run > 0
+    assert max(counts) <= 2 * per_run
+
+
+@pytest.mark.parametrize('way', ['PULUMI setting', 'PATH'])
+def test_found_engine(tmp_path: Path, built_engine: engine.Engine, way: str) -> None:
+    """A pulumi that the user has is used: named by the setting, or on PATH."""
+    path = f'{built_engine.bin}{os.pathsep}{os.environ["PATH"]}'
+    chosen = {'PULUMI': str(built_engine.pulumi)} if way == 'PULUMI setting' else {'PATH': path}
+    with serving(tmp_path, ENGINE='cli', **chosen) as service:
+        assert_form('uuid', value_of(service.get('/uuid')))

@@ -1,0 +1,186 @@
+"""A stand-in for the pulumi executable: the commands that the Automation API sends, in memory."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pulumi import automation as auto
+from pulumi.automation.errors import create_command_error
+from semver import VersionInfo
+
+from slots import Slots
+
+OnOutput = Callable[[str], object]
+MakeSlots = Callable[..., Slots]
+
+
+@dataclass
+class Backend:
+    """The stacks that several FakePulumi share: config, resources and history by stack name."""
+
+    config: dict[str, dict[str, str]] = field(default_factory=dict)
+    resources: dict[str, list[str]] = field(default_factory=dict)
+    history: dict[str, list[str]] = field(default_factory=dict)
+    locks: dict[str, str] = field(default_factory=dict)
+
+
+class FakePulumi(auto.PulumiCommand):
+    """Runs commands against a Backend; fails where `failures` says so.
+
+    failures: by verb (`up`, `stack select`), what stderr says and how often it fails.
+    """
+
+    def __init__(self, backend: Backend | None = None) -> None:
+        self.command = 'fake'
+        self.version = VersionInfo(3, 259, 0)
+        self.backend = backend or Backend()
+        self.commands: list[str] = []
+        self.failures: dict[str, list[str]] = {}
+        self.during_up: Callable[[], object] = lambda: None
+        self.closed = False
+        self.deadlines: list[float] = []
+        self.outputs: Callable[[str], dict[str, Any]] = lambda request: {
+            request: f'value of {request}'
+        }
+
+    @contextmanager
+    def deadline(self, seconds: float) -> Iterator[None]:
+        self.deadlines.append(seconds)
+        yield
+
+    def close(self) -> None:
+        self.closed = True
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: OnOutput | None = None,
+        on_error: OnOutput | None = None,
+    ) -> auto.CommandResult:
+        verb = ' '.join(args[:2]) if args[0] in ('stack', 'config') else args[0]
+        self.commands.append(verb)
+        if self.failures.get(verb):
+            self._fail(self.failures[verb].pop(0))
+        stdout = getattr(self, '_' + verb.replace(' ', '_'))(args, _stack_of(args))
+        for line in stdout.splitlines():
+            if on_output:
+                on_output(line)
+        return auto.CommandResult(stdout=stdout, stderr='', code=0)
+
+    def _fail(self, stderr: str) -> None:
+        raise create_command_error(auto.CommandResult(stdout='', stderr=stderr, code=255))
+
+    def _locked(self, stack: str) -> None:
+        if stack in self.backend.locks:
+            self._fail(
+                'error: the stack is currently locked by 1 lock(s). Either wait or cancel.\n'
+                f'  file:///lock.json: created by {self.backend.locks[stack]} at 2026-11-23'
+            )
+
+    def _stack_select(self, args: list[str], stack: str) -> str:
+        if stack not in self.backend.config:
+            self._fail(f"error: no stack named '{stack}' found")
+        return ''
+
+    def _stack_init(self, args: list[str], stack: str) -> str:
+        self.backend.config[stack] = {}
+        self.backend.resources.setdefault(stack, [])
+        self.backend.history[stack] = []
+        return ''
+
+    def _stack_rm(self, args: list[str], stack: str) -> str:
+        assert '--preserve-config' in args
+        self.backend.config.pop(stack)
+        self.backend.history.pop(stack)
+        return ''
+
+    def _config_set(self, args: list[str], stack: str) -> str:
+        self.backend.config[stack][args[2]] = args[-1]
+        return ''
+
+    def _refresh(self, args: list[str], stack: str) -> str:
+        self._locked(stack)
+        self.backend.history[stack].append('refresh')
+        return f'Refreshing ({stack})'
+
+    def _up(self, args: list[str], stack: str) -> str:
+        self._locked(stack)
+        self.backend.resources[stack].append('fake')
+        self.backend.history[stack].append('update')
+        self.during_up()
+        return f'Updating ({stack})'
+
+    def _destroy(self, args: list[str], stack: str) -> str:
+        self._locked(stack)
+        self.backend.resources[stack].clear()
+        self.backend.history[stack].append('destroy')
+        return f'Destroying ({stack})'
+
+    def _cancel(self, args: list[str], stack: str) -> str:
+        self.backend.locks.pop(stack, None)
+        return ''
+
+    def _stack_output(self, args: list[str], stack: str) -> str:
+        return json.dumps(self.outputs(self.backend.config[stack]['request']))
+
+    def _stack_history(self, args: list[str], stack: str) -> str:
+        kind = self.backend.history[stack][-1]
+        moment = '2026-11-23T12:00:00.000Z'
+        update = {
+            'version': len(self.backend.history[stack]),
+            'kind': kind,
+            'startTime': moment,
+            'message': '',
+            'environment': {},
+            'config': {},
+            'result': 'succeeded',
+            'endTime': moment,
+            'resourceChanges': {'create': 2},
+        }
+        return json.dumps([update])
+
+
+def _stack_of(args: list[str]) -> str:
+    if '--stack' in args:
+        return args[args.index('--stack') + 1]
+    return args[-1]
+
+
+class FakeEngine:
+    """Opens workspaces that all run against one in-memory backend."""
+
+    def __init__(self) -> None:
+        self.backend = Backend()
+        self.opened: dict[str, FakePulumi] = {}
+        self.prepare: Callable[[FakePulumi], object] = lambda command: None
+
+    def open_workspace(
+        self, stack: str, on_start: Callable[[int], object]
+    ) -> auto.LocalWorkspaceOptions:
+        command = FakePulumi(self.backend)
+        self.prepare(command)
+        self.opened[stack] = command
+        return auto.LocalWorkspaceOptions(pulumi_command=command)
+
+    def commands(self) -> list[str]:
+        return [each for command in self.opened.values() for each in command.commands]
+
+    def resources(self) -> list[str]:
+        return [each for stack in self.backend.resources.values() for each in stack]
+
+
+class Meeting:
+    """A point that a number of threads must reach together, within a bound."""
+
+    def __init__(self, parties: int) -> None:
+        self._barrier = threading.Barrier(parties, timeout=10)
+
+    def __call__(self) -> None:
+        self._barrier.wait()

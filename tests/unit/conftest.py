@@ -1,0 +1,27 @@
+"""What the unit tests share: the fake engine, behind the real slots and steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from settings import Settings
+from slots import Slots
+from tests.fake_pulumi import FakeEngine, MakeSlots
+
+
+@pytest.fixture
+def fake() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def make_slots(fake: FakeEngine, tmp_path: Path) -> MakeSlots:
+    """Return a function that makes Slots on the fake engine, with settings as given."""
+
+    def make(**given: object) -> Slots:
+        settings = Settings(**{'state_dir': tmp_path, 'slot_wait': 0.2, **given})  # type: ignore[arg-type]
+        return Slots(settings, 'burner-program', fake.open_workspace)
+
+    return make

@@ -1,0 +1,185 @@
+"""The engine: which one is taken, and a build that is whole or not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import engine
+from engine import BuildError, EngineMissingError, EngineUnusableError, build, errors
+from tests.paths import ROOT
+
+
+def script(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'#!{sys.executable}\n{text}')
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> dict[str, str]:
+    """The environment of a machine with neither pulumi nor Go, and no way to PyPI."""
+    (tmp_path / 'bin').mkdir()
+    return {
+        'PATH': str(tmp_path / 'bin'),
+        'HOME': str(tmp_path),
+        'PIP_NO_INDEX': '1',
+        'PIP_FIND_LINKS': '',
+    }
+
+
+@pytest.fixture
+def fake_go(tmp_path: Path) -> Path:
+    """A Go that writes an empty file for each binary, and counts its builds."""
+    module = tmp_path / 'module'
+    for each in build.SCRIPTS:
+        (module / each).parent.mkdir(parents=True, exist_ok=True)
+        (module / each).write_text('a script')
+    return script(
+        tmp_path / 'bin' / 'go',
+        f"""
+import json, pathlib, sys
+if sys.argv[1:3] == ['env', 'GOVERSION']:
+    print('go1.99.0')
+elif sys.argv[1] == 'build':
+    pathlib.Path(sys.argv[sys.argv.index('-o') + 1]).write_text(' '.join(sys.argv))
+    with open({str(tmp_path / 'builds')!r}, 'a') as log:
+        log.write(sys.argv[-1] + '\\n')
+else:
+    print(json.dumps({{'Dir': {str(module)!r}}}))
+""",
+    )
+
+
+def pulumi(path: Path, version: str) -> Path:
+    return script(path, f'print({version!r})')
+
+
+def test_setting_wins(machine: dict[str, str], tmp_path: Path) -> None:
+    """The pulumi that the setting names is taken before the one on PATH."""
+    pulumi(tmp_path / 'bin' / 'pulumi', 'v3.300.0')
+    named = pulumi(tmp_path / 'other' / 'mine', 'v3.299.1')
+    found = engine.find(str(named), machine)
+    assert found == engine.Engine(named, 'PULUMI setting', (3, 299, 1))
+
+
+def test_path(machine: dict[str, str], tmp_path: Path) -> None:
+    """Without a setting, a pulumi on PATH is taken."""
+    stock = pulumi(tmp_path / 'bin' / 'pulumi', 'v3.300.0')
+    assert engine.find('', machine) == engine.Engine(stock, 'PATH', (3, 300, 0))
+
+
+def test_old_one_on_path(machine: dict[str, str], tmp_path: Path) -> None:
+    """A pulumi on PATH that is too old is passed over."""
+    pulumi(tmp_path / 'bin' / 'pulumi', 'v3.10.0')
+    assert engine.find('', machine) is None
+
+
+@pytest.mark.parametrize(
+    ('answer', 'told'),
+    [
+        pytest.param('v3.10.0', '3.10.0; at least', id='too old'),
+        pytest.param('hello', 'prints no version', id='another program'),
+    ],
+)
+def test_unusable_setting(machine: dict[str, str], tmp_path: Path, answer: str, told: str) -> None:
+    """A setting that names something unusable is an error, and nothing is taken in its place."""
+    pulumi(tmp_path / 'bin' / 'pulumi', 'v3.300.0')
+    named = pulumi(tmp_path / 'mine', answer)
+    with pytest.raises(EngineUnusableError, match=told):
+        engine.find(str(named), machine)
+
+
+def test_setting_that_is_not_there(machine: dict[str, str]) -> None:
+    """A setting that names nothing says so."""
+    with pytest.raises(EngineUnusableError, match='/nowhere/pulumi is not an executable'):
+        engine.find('/nowhere/pulumi', machine)
+
+
+def test_build(machine: dict[str, str], fake_go: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A machine with Go builds every binary, says how long it takes first, and then keeps them."""
+    found = engine.set_up('', machine)
+    assert found.source == 'built'
+    names = {each.name for each in build.BINARIES} | {Path(each).name for each in build.SCRIPTS}
+    assert {each.name for each in found.bin.iterdir()} == names
+    said = capfd.readouterr().err
+    assert said.index('about 8 minutes') < said.index('pulumi (1 of 4)')
+    engine.set_up('', machine)
+    assert capfd.readouterr().err == ''
+
+
+def test_concurrent_builds(machine: dict[str, str], fake_go: Path, tmp_path: Path) -> None:
+    """Of several builders at once one builds, and all get the same whole engine."""
+    with ThreadPoolExecutor(4) as pool:
+        folders = set(pool.map(lambda _: build.build(machine), range(4)))
+    assert len(folders) == 1
+    assert len((tmp_path / 'builds').read_text().splitlines()) == len(build.BINARIES)
+
+
+def test_failed_build(machine: dict[str, str], tmp_path: Path) -> None:
+    """A step that fails leaves no engine, and its log where the message says."""
+    script(
+        tmp_path / 'bin' / 'go',
+        "import sys\nif sys.argv[1] == 'env': print('go1.99.0')\nelse: sys.exit('no proxy')",
+    )
+    with pytest.raises(BuildError, match='no proxy') as caught:
+        engine.set_up('', machine)
+    assert 'no proxy' in caught.value.log.read_text()
+    assert build.built_bin(machine) is None
+    assert not list(build.cache_folder(machine).glob('*unfinished*'))
+
+
+def test_killed_build(machine: dict[str, str], fake_go: Path, tmp_path: Path) -> None:
+    """A build that is killed half way leaves nothing that is taken for an engine."""
+    code = "from engine import build; build._copy_scripts = lambda *_: __import__('os').abort()"
+    subprocess.run(
+        [sys.executable, '-c', f'{code}; build.build()'],
+        cwd=ROOT,
+        env={**os.environ, **machine},
+        check=False,
+        capture_output=True,
+    )
+    assert list(build.cache_folder(machine).glob('*unfinished*'))
+    assert build.built_bin(machine) is None
+    assert engine.set_up('', machine).source == 'built'
+    assert not list(build.cache_folder(machine).glob('*unfinished*'))
+
+
+def test_no_way(machine: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without pulumi, Go and registry, one message names the three ways out."""
+    monkeypatch.setenv('PIP_NO_INDEX', '1')
+    monkeypatch.setenv('PIP_FIND_LINKS', '')
+    with pytest.raises(EngineMissingError) as caught:
+        engine.set_up('', machine)
+    assert errors.WAYS_OUT in str(caught.value)
+
+
+def test_command_without_an_engine(machine: dict[str, str]) -> None:
+    """`python -m engine` ends with that message and no traceback."""
+    done = subprocess.run(
+        [sys.executable, '-m', 'engine'],
+        cwd=ROOT,
+        env={**machine, 'PULUMI': '/nowhere/pulumi'},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith('PULUMI=/nowhere/pulumi')
+
+
+def test_fingerprint_follows_sources(tmp_path: Path) -> None:
+    """Two checkouts of the same sources have one fingerprint."""
+    code = 'from engine import build; print(build.fingerprint())'
+    shutil.copytree(ROOT / 'engine', tmp_path / 'engine')
+    copy = subprocess.run(
+        [sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert copy.stdout.strip() == build.fingerprint()
