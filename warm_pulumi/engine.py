@@ -11,6 +11,8 @@ import subprocess
 import time
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pulumi.automation import CommandResult
@@ -21,14 +23,27 @@ from .errors import CommandTimeoutError, EngineDiedError, EngineStartError
 from .output import OnOutput, OutputStream
 
 _START_LIMIT = 60.0
-# What a companion may take to start, within the engine's own limit for that.
-_COMPANION_LIMIT = 75.0
 # What the output may take to end after the command: only a process that the command left behind
 # still holds it open then.
 _OUTPUT_LIMIT = 2.0
 _CLOSE_LIMIT = 5.0
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+@dataclass(frozen=True)
+class Command:
+    """A CLI command, with the processes that may serve it beside the engine."""
+
+    args: list[str]
+    cwd: str
+    env: dict[str, str]
+    # The executables of the providers to keep, by name.
+    providers: dict[str, str] = field(default_factory=dict)
+    # The command line of the program host; empty for the stock one.
+    host: list[str] = field(default_factory=list)
+    # What both of these are started with.
+    companion_env: dict[str, str] = field(default_factory=dict)
 
 
 class Engine:
@@ -39,10 +54,10 @@ class Engine:
         ours, theirs = socket.socketpair()
         replies, replies_end = os.pipe()
         with theirs:
-            self._process = _spawn([executable, "--cli", cli], env, theirs, replies_end)
+            self._process = _spawn([executable, '--cli', cli], env, theirs, replies_end)
         self._socket = ours
-        self._replies = open(replies, "rb", buffering=0)
-        self._partial = b""
+        self._replies = open(replies, 'rb', buffering=0)  # noqa: SIM115  Closed by _end.
+        self._partial = b''
         _engines.add(self)
         self._finalizer = weakref.finalize(
             self, _end, os.getpid(), self._process, self._socket, self._replies
@@ -83,26 +98,9 @@ class Engine:
         self._socket.close()
         self._replies.close()
 
-    def companion(
-        self, name: str, argv: list[str], env: Mapping[str, str], cwd: str, deadline: float | None
-    ) -> str:
-        """Makes sure that the process runs beside the engine; returns the first line it printed."""
-        request = {"op": "start", "name": name, "argv": argv, "env": dict(env), "cwd": cwd}
-        return self._ask(request, deadline)
-
-    def ask(self, name: str, line: str, deadline: float | None) -> str:
-        """Hands a line to a companion and returns its answer."""
-        return self._ask({"op": "ask", "name": name, "line": line}, deadline)
-
-    def stop_companion(self, name: str, deadline: float | None) -> None:
-        """Ends a companion."""
-        self._ask({"op": "stop", "name": name}, deadline)
-
     def run(
         self,
-        args: list[str],
-        cwd: str,
-        env: Mapping[str, str],
+        command: Command,
         on_output: OnOutput | None,
         on_error: OnOutput | None,
         deadline: float | None,
@@ -118,28 +116,27 @@ class Engine:
         }
         watch = _Watch(self, streams, deadline, grace)
         try:
-            request = {"op": "run", "args": args, "cwd": cwd, "env": dict(env), "umask": _umask()}
             try:
-                self._send(request, [stdout_end, stderr_end])
+                self._send({**asdict(command), 'umask': _umask()}, [stdout_end, stderr_end])
             finally:
                 os.close(stdout_end)
                 os.close(stderr_end)
-            watch.until_reply()
+            watch.until_over()
         except BaseException:
             # Whatever it was, KeyboardInterrupt above all: do not leave a command running unseen.
             self._cancel_or_kill(grace)
             raise
         finally:
             texts = [stream.close() for stream in streams.values()]
-        return watch.result(args, *texts)
+        return watch.result(command.args, *texts)
 
     def read_reply(self) -> dict[str, Any] | None:
-        """Reads what has arrived; returns the reply once it is complete. Raises EOFError at the end."""
+        """Reads what has arrived; returns a complete reply. Raises EOFError at the end."""
         data = self._replies.read(1 << 16)
         if not data:
             raise EOFError
         self._partial += data
-        line, newline, rest = self._partial.partition(b"\n")
+        line, newline, rest = self._partial.partition(b'\n')
         if not newline:
             return None
         self._partial = rest
@@ -159,36 +156,28 @@ class Engine:
 
     def _greeting(self) -> str:
         try:
-            return str(self._await_reply(time.monotonic() + _START_LIMIT)["version"])
+            return str(self._await_reply(time.monotonic() + _START_LIMIT)['version'])
         except (EOFError, TimeoutError) as error:
             self.kill()
             code = self._process.returncode
-            raise EngineStartError(f"the engine does not start (exit code {code})") from error
-
-    def _ask(self, request: dict[str, Any], deadline: float | None) -> str:
-        try:
-            self._send(request, [])
-            reply = self._await_reply(earliest(deadline, time.monotonic() + _COMPANION_LIMIT))
-        except BaseException:
-            self.kill()  # A reply that comes later would be taken for that of another request.
-            raise
-        if "error" in reply:
-            raise CompanionError(reply["error"])
-        return str(reply.get("line", ""))
+            raise EngineStartError(f'the engine does not start (exit code {code})') from error
 
     def _await_reply(self, deadline: float | None) -> dict[str, Any]:
+        poll = select.poll()
+        poll.register(self._replies, select.POLLIN)
         while True:
-            ready, _, _ = select.select([self._replies], [], [], remaining(deadline))
-            if not ready:
-                raise TimeoutError("the engine does not answer")
+            if not poll.poll(_milliseconds(deadline)):
+                raise TimeoutError('the engine does not answer')
             reply = self.read_reply()
             if reply is not None:
                 return reply
 
     def _send(self, request: dict[str, Any], fds: list[int]) -> None:
-        data = json.dumps(request).encode() + b"\n"
-        sent = socket.send_fds(self._socket, [data], fds) if fds else 0
-        self._socket.sendall(data[sent:])
+        data = json.dumps(request).encode() + b'\n'
+        # An engine that is gone does not read: its death shows where its replies end.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            sent = socket.send_fds(self._socket, [data], fds)
+            self._socket.sendall(data[sent:])
 
     def _cancel_or_kill(self, grace: float) -> None:
         self.interrupt()
@@ -196,10 +185,6 @@ class Engine:
             self._await_reply(time.monotonic() + grace)
         except (EOFError, TimeoutError, OSError):
             self.kill()
-
-
-class CompanionError(Exception):
-    """A companion does not start or answer."""
 
 
 class _Watch:
@@ -221,9 +206,10 @@ class _Watch:
         for fd in [*streams, engine.reply_fileno()]:
             self._poll.register(fd, select.POLLIN)
 
-    def until_reply(self) -> None:
+    def until_over(self) -> None:
+        """Returns once the command has ended and its output was read, or it had to be killed."""
         while self._waits():
-            ready = self._poll.poll(self._milliseconds())
+            ready = self._poll.poll(_milliseconds(self._deadline))
             if not ready and not self._overdue():
                 return
             for fd, _ in ready:
@@ -233,7 +219,7 @@ class _Watch:
         """The command's result, or the error that explains why there is none."""
         died = self._code is None
         code = self._engine.wait() if died else self._code
-        result = CommandResult(stdout=stdout, stderr=stderr or self._error or "", code=code or 0)
+        result = CommandResult(stdout=stdout, stderr=stderr or self._error or '', code=code or 0)
         if died:
             self._engine.kill()
         if self._cancelled:
@@ -261,18 +247,14 @@ class _Watch:
         try:
             reply = self._engine.read_reply()
         except EOFError:
-            self._error = "the engine died"
+            self._error = 'the engine died'
         else:
             if reply is None:
                 return
-            self._error = reply.get("error")
-            self._code = 1 if self._error else int(reply["code"])
+            self._error = reply.get('error')
+            self._code = 1 if self._error else int(reply['code'])
         self._poll.unregister(fd)
         self._deadline = earliest(time.monotonic() + _OUTPUT_LIMIT)
-
-    def _milliseconds(self) -> float | None:
-        seconds = remaining(self._deadline)
-        return None if seconds is None else seconds * 1000 + 1
 
     def _overdue(self) -> bool:
         """Takes the next step against a command that is late. Returns False when none is left."""
@@ -284,6 +266,7 @@ class _Watch:
             self._engine.interrupt()
             return True
         self._killed = True
+        self._poll.unregister(self._engine.reply_fileno())
         self._engine.kill()
         self._deadline = time.monotonic() + _OUTPUT_LIMIT
         return True
@@ -295,8 +278,8 @@ def _spawn(
     """Starts the engine as the leader of a session, out of reach of a terminal's Ctrl-C."""
     try:
         return subprocess.Popen(
-            [*command, "--replies", str(replies)],
-            stdin=stdin,
+            [*command, '--replies', str(replies)],
+            stdin=stdin.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=dict(env),
@@ -304,7 +287,7 @@ def _spawn(
             start_new_session=True,
         )
     except OSError as error:
-        raise EngineStartError(f"the engine does not start: {error}") from error
+        raise EngineStartError(f'the engine does not start: {error}') from error
     finally:
         os.close(replies)
 
@@ -328,10 +311,15 @@ def _end(
     replies.close()
 
 
+def _milliseconds(deadline: float | None) -> float | None:
+    seconds = remaining(deadline)
+    return None if seconds is None else seconds * 1000 + 1
+
+
 def _umask() -> int:
     """The umask of this process, which the stock CLI would inherit. Read without changing it."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
-        return next(int(line.split()[1], 8) for line in file if line.startswith("Umask:"))
+    with open('/proc/self/status', encoding='ascii', errors='replace') as file:
+        return next(int(line.split()[1], 8) for line in file if line.startswith('Umask:'))
 
 
 def _abandon_all() -> None:

@@ -45,9 +45,9 @@ class EngineDiedError(CommandError, WarmPulumiError):
 class CommandTimeoutError(CommandError, WarmPulumiError):
     """The command did not end in time.
 
-    Where ``killed`` is false, it was cancelled as by Ctrl-C: the state is saved and the lock released.
-    Where it is true, it did not react, and engine, host and providers were killed: a lock that it held
-    stays until ``stack.cancel()``, and resources may be in ``pending_operations``.
+    Where ``killed`` is false, it was cancelled as by Ctrl-C: its state is saved, its lock released.
+    Where it is true, it did not react, and engine, host and providers were killed: a lock that it
+    held stays until ``stack.cancel()``, and resources may be in ``pending_operations``.
     """
 
     def __init__(self, command: list[str], result: CommandResult, killed: bool) -> None:

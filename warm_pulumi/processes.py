@@ -1,7 +1,7 @@
 """Finding and killing processes by session, through /proc.
 
 The engine leads a session of its own. Its plugins get their own process groups and are handed to
-init when the engine is killed, so neither the group nor the parent finds them all; the session does.
+init when the engine is killed, so neither group nor parent finds them all; the session does.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 
 _PAGE = os.sysconf('SC_PAGE_SIZE')
 _SETTLE = 0.005
@@ -54,7 +55,5 @@ def _session_of_living(pid: int) -> int | None:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass

@@ -10,14 +10,14 @@ from typing import Any
 import yaml
 
 # The commands that may run the program of the project in the working directory.
-RUNNING_COMMANDS = frozenset({"up", "preview", "refresh", "destroy"})
+RUNNING_COMMANDS = frozenset({'up', 'preview', 'refresh', 'destroy'})
 # Options that hand the program to another runtime, or need a language host of their own.
-_FOREIGN_OPTIONS = ("--client", "--policy-pack", "--attach-debugger", "--remote", "--cwd", "-C")
+_FOREIGN_OPTIONS = ('--client', '--policy-pack', '--attach-debugger', '--remote', '--cwd', '-C')
 
 
 def command_of(args: list[str]) -> str:
     """The command's name: the first argument that is no flag."""
-    return next((arg for arg in args if not arg.startswith("-")), "")
+    return next((arg for arg in args if not arg.startswith('-')), '')
 
 
 def runs_local_program(args: list[str]) -> bool:
@@ -28,34 +28,34 @@ def runs_local_program(args: list[str]) -> bool:
 
 
 def interpreter(cwd: str, env: Mapping[str, str]) -> str | None:
-    """The Python of the project's program; None where it is not a Python program, or not simply one."""
+    """The Python of the project's program; None where it is not simply a Python program."""
     project = _project_file(cwd)
     if project is None:
         return None
-    with open(project, encoding="utf-8") as file:
-        runtime = (yaml.safe_load(file) or {}).get("runtime")
+    with open(project, encoding='utf-8') as file:
+        runtime = (yaml.safe_load(file) or {}).get('runtime')
     name, options = _name_and_options(runtime)
-    if name != "python" or not _is_plain(options):
+    if name != 'python' or not _is_plain(options):
         return None
-    virtualenv = options.get("virtualenv")
+    virtualenv = options.get('virtualenv')
     if virtualenv:
-        python = os.path.join(os.path.dirname(project), virtualenv, "bin", "python")
+        python = os.path.join(os.path.dirname(project), virtualenv, 'bin', 'python')
         return python if os.path.exists(python) else None
-    if "PULUMI_PYTHON_CMD" in env:
-        return shutil.which(env["PULUMI_PYTHON_CMD"], path=env.get("PATH"))
-    path = env.get("PATH")
-    return shutil.which("python3", path=path) or shutil.which("python", path=path)
+    if 'PULUMI_PYTHON_CMD' in env:
+        return shutil.which(env['PULUMI_PYTHON_CMD'], path=env.get('PATH'))
+    path = env.get('PATH')
+    return shutil.which('python3', path=path) or shutil.which('python', path=path)
 
 
 def _project_file(cwd: str) -> str | None:
     """The project file of the directory or of the nearest one above it."""
     directory = os.path.abspath(cwd)
     while True:
-        for name in ("Pulumi.yaml", "Pulumi.yml"):
+        for name in ('Pulumi.yaml', 'Pulumi.yml'):
             candidate = os.path.join(directory, name)
             if os.path.isfile(candidate):
                 return candidate
-        if os.path.isfile(os.path.join(directory, "Pulumi.json")):
+        if os.path.isfile(os.path.join(directory, 'Pulumi.json')):
             return None
         parent = os.path.dirname(directory)
         if parent == directory:
@@ -65,10 +65,10 @@ def _project_file(cwd: str) -> str | None:
 
 def _name_and_options(runtime: Any) -> tuple[str, dict[str, Any]]:
     if isinstance(runtime, dict):
-        return str(runtime.get("name")), dict(runtime.get("options") or {})
+        return str(runtime.get('name')), dict(runtime.get('options') or {})
     return str(runtime), {}
 
 
 def _is_plain(options: dict[str, Any]) -> bool:
     """Other tool chains find their interpreter in ways of their own; type checkers run before."""
-    return options.get("toolchain", "pip") == "pip" and not options.get("typechecker")
+    return options.get('toolchain', 'pip') == 'pip' and not options.get('typechecker')

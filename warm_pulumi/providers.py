@@ -7,41 +7,32 @@ import re
 import shutil
 from collections.abc import Mapping
 
-_ATTACH = "PULUMI_DEBUG_PROVIDERS"
-
 
 def find(name: str, env: Mapping[str, str]) -> str | None:
     """The provider's executable: on the PATH, else the latest one among the installed plugins."""
-    executable = f"pulumi-resource-{name}"
-    on_path = shutil.which(executable, path=env.get("PATH"))
-    if on_path and env.get("PULUMI_IGNORE_AMBIENT_PLUGINS", "").lower() not in ("1", "true"):
+    executable = f'pulumi-resource-{name}'
+    on_path = shutil.which(executable, path=env.get('PATH'))
+    if on_path and env.get('PULUMI_IGNORE_AMBIENT_PLUGINS', '').lower() not in ('1', 'true'):
         return on_path
-    home = env.get("PULUMI_HOME") or os.path.join(env.get("HOME", ""), ".pulumi")
-    plugins = os.path.join(home, "plugins")
+    home = env.get('PULUMI_HOME') or os.path.join(env.get('HOME', ''), '.pulumi')
+    plugins = os.path.join(home, 'plugins')
     versions = _installed_versions(plugins, name)
     if not versions:
         return None
-    candidate = os.path.join(plugins, f"resource-{name}-v{versions[-1]}", executable)
+    candidate = os.path.join(plugins, f'resource-{name}-v{versions[-1]}', executable)
     return candidate if os.access(candidate, os.X_OK) else None
 
 
 def attached(env: Mapping[str, str]) -> set[str]:
     """The providers that the caller has attached by the engine's own variable."""
-    return {entry.partition(":")[0] for entry in env.get(_ATTACH, "").split(",") if entry}
-
-
-def attach(env: dict[str, str], ports: Mapping[str, int]) -> None:
-    """Has the engine use the providers that listen on these ports."""
-    entries = [env[_ATTACH]] if env.get(_ATTACH) else []
-    entries += [f"{name}:{port}" for name, port in ports.items()]
-    if entries:
-        env[_ATTACH] = ",".join(entries)
+    entries = env.get('PULUMI_DEBUG_PROVIDERS', '').split(',')
+    return {entry.partition(':')[0] for entry in entries if entry}
 
 
 def _installed_versions(plugins: str, name: str) -> list[str]:
     if not os.path.isdir(plugins):
         return []
-    pattern = re.compile(rf"resource-{re.escape(name)}-v(\d+\.\d+\.\d+)")
+    pattern = re.compile(rf'resource-{re.escape(name)}-v(\d+\.\d+\.\d+)')
     found = (pattern.fullmatch(entry) for entry in os.listdir(plugins))
     versions = [match.group(1) for match in found if match]
-    return sorted(versions, key=lambda version: [int(part) for part in version.split(".")])
+    return sorted(versions, key=lambda version: [int(part) for part in version.split('.')])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import threading
@@ -15,13 +14,13 @@ from semver import VersionInfo
 
 from . import programs, providers
 from .deadlines import for_command, remaining
-from .engine import CompanionError, Engine
+from .engine import Command, Engine
 from .environment import bound_by_engine, bound_by_interpreter
 from .errors import ClosedError, CommandTimeoutError
 from .output import OnOutput
 
-_EXEC_SCRIPT = "pulumi-language-python-exec"
-_HOST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "host")
+_EXEC_SCRIPT = 'pulumi-language-python-exec'
+_HOST = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'host')
 
 
 class WarmPulumi(PulumiCommand):
@@ -45,7 +44,7 @@ class WarmPulumi(PulumiCommand):
         engine: str,
         cli: str,
         *,
-        providers: Sequence[str] = ("random",),
+        providers: Sequence[str] = ('random',),
         program_host: bool = True,
         timeout: float | None = None,
         grace: float = 10.0,
@@ -115,45 +114,47 @@ class WarmPulumi(PulumiCommand):
     ) -> CommandResult:
         """Runs a Pulumi command, like ``PulumiCommand.run``.
 
-        A command from within a callback of another one, and a ``cancel`` from another thread, cannot
-        wait for their turn: these run in the stock CLI.
+        A command from within a callback of another one, and a ``cancel`` from another thread,
+        cannot wait for their turn: these run in the stock CLI.
         """
         if self._turn_of == threading.get_ident() or (
-            programs.command_of(args) == "cancel" and self._turn.locked()
+            programs.command_of(args) == 'cancel' and self._turn.locked()
         ):
             return super().run(args, cwd, additional_env, on_output, on_error)
         args = _non_interactive(args)
         deadline = for_command(self._timeout)
         with _Turn(self, args, deadline):
-            result = self._run(args, cwd, additional_env, on_output, on_error, deadline)
+            env = self._environment(additional_env)
+            engine = self._ready_engine(env)
+            command = self._command(args, cwd, env)
+            result = engine.run(command, on_output, on_error, deadline, self._grace)
         if result.code != 0:
             raise create_command_error(result)
         return result
 
-    def _run(
-        self,
-        args: list[str],
-        cwd: str,
-        additional_env: Mapping[str, str],
-        on_output: OnOutput | None,
-        on_error: OnOutput | None,
-        deadline: float | None,
-    ) -> CommandResult:
-        env = self._environment(additional_env)
-        try:
-            engine = self._ready_engine(env)
-            if programs.runs_local_program(args):
-                self._attach_providers(engine, env, deadline)
-                self._attach_host(engine, env, cwd, deadline)
-        except TimeoutError as error:
-            raise CommandTimeoutError(args, _nothing(str(error)), killed=True) from error
-        return engine.run(args, cwd, env, on_output, on_error, deadline, self._grace)
+    def _command(self, args: list[str], cwd: str, env: dict[str, str]) -> Command:
+        """The command, with the processes that may be kept for it where it runs a program."""
+        if not programs.runs_local_program(args):
+            return Command(args, cwd, env)
+        names = set(self._providers) - providers.attached(env)
+        found = {name: executable for name in names if (executable := providers.find(name, env))}
+        return Command(
+            args, cwd, env, found, self._host_command(cwd, env), bound_by_interpreter(env)
+        )
+
+    def _host_command(self, cwd: str, env: Mapping[str, str]) -> list[str]:
+        """The command line of the program host; empty where the stock host has to do it."""
+        python = programs.interpreter(cwd, env) if self._program_host else None
+        exec_script = shutil.which(_EXEC_SCRIPT, path=env['PATH'])
+        if python is None or exec_script is None or 'PULUMI_DEBUG_LANGUAGES' in env:
+            return []
+        return [python, _HOST, exec_script]
 
     def _environment(self, additional_env: Mapping[str, str]) -> dict[str, str]:
         """The environment in which the SDK would start the stock CLI."""
-        env = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        env = {**os.environ, **additional_env, 'PULUMI_AUTOMATION_API': 'true'}
         folder = os.path.dirname(self.command)
-        env["PATH"] = os.pathsep.join([folder, env.get("PATH", os.defpath)])
+        env['PATH'] = os.pathsep.join([folder, env.get('PATH', os.defpath)])
         return env
 
     def _ready_engine(self, env: Mapping[str, str]) -> Engine:
@@ -163,7 +164,7 @@ class WarmPulumi(PulumiCommand):
             self._drop_engine()
             self._engine = Engine(self._executable, self.command, env)
             self._bound = bound
-            self._version = VersionInfo.parse(self._engine.version.removeprefix("v"))
+            self._version = VersionInfo.parse(self._engine.version.removeprefix('v'))
         return self._engine
 
     def _still_good(self, engine: Engine) -> bool:
@@ -178,50 +179,6 @@ class WarmPulumi(PulumiCommand):
             self._engine.close()
             self._engine = None
 
-    def _attach_providers(
-        self, engine: Engine, env: dict[str, str], deadline: float | None
-    ) -> None:
-        """Has the engine use providers that run already; the others it starts by itself."""
-        ports = {}
-        for name in set(self._providers) - providers.attached(env):
-            executable = providers.find(name, env)
-            if executable is not None:
-                try:
-                    line = engine.companion(
-                        f"provider {name}", [executable], bound_by_interpreter(env), "/", deadline
-                    )
-                except CompanionError:
-                    continue  # The engine will report why it does not start.
-                ports[name] = int(line)
-        providers.attach(env, ports)
-
-    def _attach_host(
-        self, engine: Engine, env: dict[str, str], cwd: str, deadline: float | None
-    ) -> None:
-        """Has the engine run the program in the warm host, where the stock host would run it alike."""
-        python = programs.interpreter(cwd, env) if self._program_host else None
-        exec_script = shutil.which(_EXEC_SCRIPT, path=env["PATH"])
-        if python is None or exec_script is None or "PULUMI_DEBUG_LANGUAGES" in env:
-            return
-        command = [python, _HOST, exec_script]
-        try:
-            port = self._prepare_host(engine, command, env, deadline)
-        except CompanionError:
-            return  # The stock host explains best what is wrong with the virtual environment.
-        env["PULUMI_DEBUG_LANGUAGES"] = f"python:{port}"
-
-    def _prepare_host(
-        self, engine: Engine, command: list[str], env: dict[str, str], deadline: float | None
-    ) -> int:
-        """Starts the host if need be and tells it the environment of the command."""
-        bound = bound_by_interpreter(env)
-        while True:
-            port = json.loads(engine.companion("host", command, bound, "/", deadline))["port"]
-            answer = engine.ask("host", json.dumps({"env": env}), deadline)
-            if json.loads(answer)["current"]:
-                return int(port)
-            engine.stop_companion("host", deadline)  # What it has imported was replaced since.
-
 
 class _Turn:
     """The turn of one thread to use the engine."""
@@ -233,8 +190,10 @@ class _Turn:
 
     def __enter__(self) -> None:
         left = remaining(self._deadline)
-        if not self._pulumi._turn.acquire(timeout=-1 if left is None else left):
-            raise CommandTimeoutError(self._args, _nothing("no turn within the deadline"), killed=False)
+        if left == 0 or not self._pulumi._turn.acquire(timeout=-1 if left is None else left):
+            raise CommandTimeoutError(
+                self._args, _nothing('no turn within the deadline'), killed=False
+            )
         if self._pulumi._closed:
             self._pulumi._turn.release()
             raise ClosedError
@@ -247,10 +206,10 @@ class _Turn:
 
 def _non_interactive(args: list[str]) -> list[str]:
     """As the SDK does it: in front, where it cannot be taken for an argument of the command."""
-    options = args[: args.index("--")] if "--" in args else args
-    return args if "--non-interactive" in options else ["--non-interactive", *args]
+    options = args[: args.index('--')] if '--' in args else args
+    return args if '--non-interactive' in options else ['--non-interactive', *args]
 
 
 def _nothing(reason: str) -> CommandResult:
     """The result of a command that did not begin."""
-    return CommandResult(stdout="", stderr=reason, code=-1)
+    return CommandResult(stdout='', stderr=reason, code=-1)

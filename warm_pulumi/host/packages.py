@@ -5,45 +5,63 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import json
+import linecache
 import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-
-from pulumi.runtime.proto import plugin_pb2
+from typing import Any
 
 _NO_PLUGIN = {'pulumi', 'pulumi-policy', 'pulumi-esc-sdk'}
 
 
+# Imported by gRPC only when a program's first channel is opened.
+_LATE = ('grpc._channel', 'grpc._simple_stubs', 'grpc.experimental')
+
+
 def preload() -> None:
-    """Imports the SDKs of installed providers: what a program is most likely to import, and slow."""
+    """Imports what a program is most likely to import, and slow: gRPC, the SDKs of providers."""
+    for module in _LATE:
+        importlib.import_module(module)
     for name, _, folder in _installed():
         module = name.replace('-', '_')
         if os.path.isdir(os.path.join(folder, module)):
             with suppress(Exception):  # The program will meet the same error, if it imports it.
                 importlib.import_module(module)
+    _read_sources()
 
 
-def required() -> list[plugin_pb2.PackageDependency]:
+def _read_sources() -> None:
+    """Fills the cache of source lines: the SDK looks up where a resource comes from."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith('pulumi') and getattr(module, '__file__', None):
+            linecache.getlines(module.__file__)
+
+
+def greeting() -> dict[str, Any]:
+    """What the engine needs to know of this interpreter."""
+    return {
+        'executable': sys.executable,
+        'version': '.'.join(map(str, sys.version_info[:3])),
+        'virtual_env': sys.prefix if sys.prefix != sys.base_prefix else '',
+        'packages': list(_required()),
+    }
+
+
+def _required() -> Iterator[dict[str, Any]]:
     """The plugins that the installed packages ask for, as the stock host determines them."""
-    dependencies = []
-    for name, version, folder in _installed():
+    for name, installed, folder in _installed():
         description = _plugin_json(os.path.join(folder, name.replace('-', '_')))
-        if description.get('resource') is False:
+        version = description.get('version') or _semantic(installed)
+        if description.get('resource') is False or not version:
             continue
-        version = description.get('version') or _semantic(version)
-        if version:
-            dependencies.append(
-                plugin_pb2.PackageDependency(
-                    name=description.get('name') or name.removeprefix('pulumi-'),
-                    kind='resource',
-                    version=version if version.startswith('v') else f'v{version}',
-                    server=description.get('server') or '',
-                    parameterization=_parameterization(description),
-                )
-            )
-    return dependencies
+        yield {
+            'name': description.get('name') or name.removeprefix('pulumi-'),
+            'version': version if version.startswith('v') else f'v{version}',
+            'server': description.get('server') or '',
+            'parameterization': description.get('parameterization'),
+        }
 
 
 def _installed() -> Iterator[tuple[str, str, str]]:
@@ -53,21 +71,12 @@ def _installed() -> Iterator[tuple[str, str, str]]:
             yield name, distribution.version, str(distribution.locate_file(''))
 
 
-def _plugin_json(package: str) -> dict:
+def _plugin_json(package: str) -> dict[str, Any]:
     try:
         with open(os.path.join(package, 'pulumi-plugin.json'), encoding='utf-8') as file:
-            return json.load(file)
+            return dict(json.load(file))
     except FileNotFoundError:
         return {}
-
-
-def _parameterization(description: dict) -> plugin_pb2.PackageParameterization | None:
-    given = description.get('parameterization')
-    if not given:
-        return None
-    return plugin_pb2.PackageParameterization(
-        name=given['name'], version=given['version'], value=given['value'].encode()
-    )
 
 
 def _semantic(version: str) -> str:
@@ -75,18 +84,22 @@ def _semantic(version: str) -> str:
     return version if re.fullmatch(r'\d+\.\d+\.\d+', version) else ''
 
 
-def snapshot() -> dict[str, int]:
+class Snapshot:
     """When each place that modules were imported from last changed.
 
     Folders of packages change when a package is installed, files when somebody edits them.
     """
-    places = {path for path in sys.path if os.path.isdir(path)}
-    for module in list(sys.modules.values()):
-        file = getattr(module, '__file__', None)
-        if file and 'site-packages' in file:
-            places.add(file)
-    places.add(os.path.join(sys.prefix, 'pyvenv.cfg'))
-    return {place: _changed(place) for place in places}
+
+    def __init__(self) -> None:
+        places = {path for path in sys.path if os.path.isdir(path)}
+        files = [getattr(module, '__file__', None) for module in sys.modules.values()]
+        places.update(file for file in files if file and 'site-packages' in file)
+        places.add(os.path.join(sys.prefix, 'pyvenv.cfg'))
+        self._seen = {place: _changed(place) for place in places}
+
+    def is_current(self) -> bool:
+        """Tells whether what was imported is still what is installed."""
+        return all(_changed(place) == when for place, when in self._seen.items())
 
 
 def _changed(place: str) -> int:
@@ -94,8 +107,3 @@ def _changed(place: str) -> int:
         return os.stat(place).st_mtime_ns
     except FileNotFoundError:
         return 0
-
-
-def is_current(snapshot: dict[str, int]) -> bool:
-    """Tells whether what was imported is still what is installed."""
-    return all(_changed(place) == when for place, when in snapshot.items())

@@ -1,8 +1,10 @@
-"""The zygote: a single-threaded process that forks a child for each run.
+"""Forking a child for each run, and looking after it.
 
-The server sends a job over the control socket with three descriptors: the child's stdout and stderr,
-and one end of a socket that stands for the run. On that socket the zygote reports the child's pid and
-later its wait status; when the server closes its end, the child and all it started are killed.
+The engine speaks over a socket that is the zygote's stdin. A message without descriptors asks
+whether what was imported is still what is installed. One with four starts a run; the descriptors
+are a file with the job, a socket that stands for the life of the child, and the child's stdout and
+stderr. On that socket the zygote reports the child's pid and later its wait status; when the engine closes its
+end, the child and all it started are killed.
 """
 
 from __future__ import annotations
@@ -16,11 +18,11 @@ import socket
 import struct
 import sys
 import types
-from dataclasses import asdict, dataclass
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-_STATUS = struct.Struct('=i')
-_MAX_JOB = 4 << 20
+_NUMBER = struct.Struct('=i')
 
 
 @dataclass(frozen=True)
@@ -32,82 +34,25 @@ class Job:
     env: dict[str, str]
 
 
-def control_pair() -> tuple[socket.socket, socket.socket]:
-    """Packets, so that a job is one message with its descriptors."""
-    pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    pair[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MAX_JOB)
-    return pair
+class Snapshot(Protocol):
+    """What was imported, and from where."""
+
+    def is_current(self) -> bool: ...
 
 
-class Client:
-    """The server's side of the control socket."""
-
-    def __init__(self, control: socket.socket) -> None:
-        self._control = control
-
-    def start(self, job: Job, stdout: int, stderr: int) -> Run:
-        """Asks for a child that runs the job."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            fds = [stdout, stderr, theirs.fileno()]
-            socket.send_fds(self._control, [json.dumps(asdict(job)).encode()], fds)
-        return Run(ours)
-
-
-class Run:
-    """A child that runs a program, seen from the server."""
-
-    def __init__(self, life: socket.socket) -> None:
-        self._life = life
-        self._pid: int | None = None
-
-    def fileno(self) -> int:
-        """Readable when there is news."""
-        return self._life.fileno()
-
-    def cancel(self) -> None:
-        """Has the child killed. May be called from any thread, also after the end."""
-        try:
-            self._life.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-
-    def news(self) -> int | None:
-        """Reads what there is; returns the wait status once the child has ended."""
-        message = self._life.recv(_STATUS.size)
-        if not message:  # Cancelled, or the zygote died. Then nobody else kills the child.
-            if self._pid is not None:
-                kill_group(self._pid)
-            return signal.SIGKILL
-        (number,) = _STATUS.unpack(message)
-        if self._pid is None:
-            self._pid = number
-            return None
-        return int(number)
-
-    def close(self) -> None:
-        """Ends the run."""
-        self._life.close()
-
-
-def kill_group(pid: int) -> None:
-    """Kills the child and what it started, as far as that stayed in its process group."""
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-
-
-def serve(control: socket.socket) -> Job:
-    """Forks a child for each job until the server goes away. Returns a job, in the child."""
+def serve(greeting: dict[str, Any], snapshot: Snapshot) -> Job:
+    """Forks a child for each job until the engine goes away. Returns the job, in the child."""
     gc.collect()
     gc.freeze()  # Keeps the collector of a child from touching, and so copying, shared pages.
-    return _Zygote(control).loop()
+    zygote = _Zygote(socket.socket(fileno=os.dup(0)), snapshot)
+    print(json.dumps(greeting), flush=True)
+    return zygote.loop()
 
 
 class _Zygote:
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, snapshot: Snapshot) -> None:
         self._control = control
+        self._snapshot = snapshot
         self._children: dict[int, socket.socket] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ, self._accept)
@@ -126,20 +71,26 @@ class _Zygote:
                     return job
 
     def _accept(self) -> Job | None:
-        message, fds, _, _ = socket.recv_fds(self._control, _MAX_JOB, 3)
+        message, fds, _, _ = socket.recv_fds(self._control, 1, 4)
         if not message:
             self._end()
-        stdout, stderr, life_fd = fds
+        if not fds:
+            print('current' if self._snapshot.is_current() else 'outdated', flush=True)
+            return None
+        return self._fork(*fds)
+
+    def _fork(self, job: int, life_fd: int, stdout: int, stderr: int) -> Job | None:
         life = socket.socket(fileno=life_fd)
         pid = os.fork()
         if pid == 0:
             self._leave(life, stdout, stderr)
-            return Job(**json.loads(message))
+            with open(job, 'rb') as file:
+                return Job(**json.load(file))
         os.setpgid(pid, pid)  # Here as in the child: whichever comes first.
-        os.close(stdout)
-        os.close(stderr)
+        for fd in (job, stdout, stderr):
+            os.close(fd)
         self._children[pid] = life
-        self._selector.register(life, selectors.EVENT_READ, lambda: kill_group(pid))
+        self._selector.register(life, selectors.EVENT_READ, lambda: _kill_group(pid))
         _report(life, pid)
         return None
 
@@ -169,15 +120,19 @@ class _Zygote:
 
     def _end(self) -> None:
         for pid in self._children:
-            kill_group(pid)
+            _kill_group(pid)
         os._exit(0)
 
 
+def _kill_group(pid: int) -> None:
+    """Kills the child and what it started, as far as that stayed in its process group."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
 def _report(life: socket.socket, number: int) -> None:
-    try:
-        life.send(_STATUS.pack(number), socket.MSG_NOSIGNAL)
-    except OSError:  # The server has cancelled the run.
-        pass
+    with suppress(OSError):  # The engine has cancelled the run.
+        life.send(_NUMBER.pack(number), socket.MSG_NOSIGNAL)
 
 
 def become(job: Job, exec_script: str, baseline: frozenset[str]) -> dict[str, Any]:
@@ -198,7 +153,7 @@ def become(job: Job, exec_script: str, baseline: frozenset[str]) -> dict[str, An
 
 
 def _forget_shadowed(program: str, baseline: frozenset[str]) -> None:
-    """A module beside the program wins over an installed one of the same name: unload the latter."""
+    """Unloads what a module of the same name beside the program would win over."""
     beside = {name.partition('.')[0] for name in os.listdir(program)}
     for name in list(sys.modules):
         if name not in baseline and name.partition('.')[0] in beside:

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -13,12 +15,8 @@ import (
 	"time"
 )
 
-const (
-	// startLimit bounds the wait for a companion's first line. A cold disk makes Python slow.
-	startLimit = 60 * time.Second
-	// askLimit bounds the wait for its answer to a line.
-	askLimit = 10 * time.Second
-)
+// lineLimit bounds the wait for a line of a companion. A cold disk makes Python start slowly.
+const lineLimit = 60 * time.Second
 
 // companions are the processes that stay warm beside the engine: the program host and providers.
 // They are its children so that they cannot outlive it: their stdin ends, and the kernel kills them.
@@ -27,13 +25,25 @@ type companions struct {
 	spawn   chan func()
 }
 
+// process is what to start.
+type process struct {
+	argv []string
+	env  map[string]string
+}
+
+func (p process) equal(other process) bool {
+	return slices.Equal(p.argv, other.argv) && maps.Equal(p.env, other.env)
+}
+
 type companion struct {
-	request request
-	process *os.Process
-	stdin   io.WriteCloser
-	lines   chan string
-	first   string
-	exited  chan struct{}
+	process
+	child *os.Process
+	// stdin is a socket, whose messages can carry descriptors.
+	stdin *net.UnixConn
+	lines chan string
+	// first is the line that it printed when it was ready.
+	first  string
+	exited chan struct{}
 }
 
 func newCompanions() *companions {
@@ -48,53 +58,31 @@ func newCompanions() *companions {
 	return c
 }
 
-// start returns the first line of the named companion; one that died or differs is replaced.
-func (c *companions) start(r request) (string, error) {
-	if old, ok := c.running[r.Name]; ok {
-		if old.alive() && old.matches(r) {
-			return old.first, nil
+// start returns the named companion once it is ready; one that died or differs is replaced.
+func (c *companions) start(name string, wanted process) (*companion, error) {
+	if old, ok := c.running[name]; ok {
+		if old.alive() && old.equal(wanted) {
+			return old, nil
 		}
-		c.stop(r.Name)
-	}
-	fresh, err := c.launch(r)
-	if err != nil {
-		return "", fmt.Errorf("starting %s: %w", r.Name, err)
-	}
-	c.running[r.Name] = fresh
-	fresh.first, err = fresh.readLine(startLimit)
-	if err != nil {
-		c.stop(r.Name)
-		return "", fmt.Errorf("starting %s: %w", r.Name, err)
-	}
-	return fresh.first, nil
-}
-
-// ask hands over a line and returns the answer.
-func (c *companions) ask(name, line string) (string, error) {
-	companion, ok := c.running[name]
-	if !ok {
-		return "", fmt.Errorf("%s does not run", name)
-	}
-	if _, err := io.WriteString(companion.stdin, line+"\n"); err != nil {
 		c.stop(name)
-		return "", fmt.Errorf("asking %s: %w", name, err)
 	}
-	answer, err := companion.readLine(askLimit)
+	fresh, err := c.launch(wanted)
 	if err != nil {
-		c.stop(name)
-		return "", fmt.Errorf("asking %s: %w", name, err)
+		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
-	return answer, nil
+	c.running[name] = fresh
+	if fresh.first, err = fresh.readLine(); err != nil {
+		c.stop(name)
+		return nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	return fresh, nil
 }
 
 func (c *companions) stop(name string) {
-	companion, ok := c.running[name]
-	if !ok {
-		return
-	}
+	companion := c.running[name]
 	delete(c.running, name)
 	_ = companion.stdin.Close()
-	_ = companion.process.Kill()
+	_ = companion.child.Kill()
 	<-companion.exited
 }
 
@@ -104,17 +92,19 @@ func (c *companions) stopAll() {
 	}
 }
 
-func (c *companions) launch(r request) (*companion, error) {
-	command := exec.Command(r.Argv[0], r.Argv[1:]...)
-	command.Dir = r.Cwd
-	for name, value := range r.Env {
-		command.Env = append(command.Env, name+"="+value)
-	}
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	stdin, err := command.StdinPipe()
+func (c *companions) launch(wanted process) (*companion, error) {
+	ours, theirs, err := packetPair()
 	if err != nil {
 		return nil, err
 	}
+	defer theirs.Close()
+	command := exec.Command(wanted.argv[0], wanted.argv[1:]...)
+	command.Dir = "/"
+	command.Stdin = theirs
+	for name, value := range wanted.env {
+		command.Env = append(command.Env, name+"="+value)
+	}
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stdout, err := command.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -125,7 +115,7 @@ func (c *companions) launch(r request) (*companion, error) {
 		return nil, err
 	}
 	fresh := &companion{
-		request: r, process: command.Process, stdin: stdin,
+		process: wanted, child: command.Process, stdin: ours,
 		lines: make(chan string, 1), exited: make(chan struct{}),
 	}
 	go fresh.pump(stdout, command)
@@ -145,14 +135,14 @@ func (c *companion) pump(stdout io.Reader, command *exec.Cmd) {
 	close(c.exited)
 }
 
-func (c *companion) readLine(limit time.Duration) (string, error) {
+func (c *companion) readLine() (string, error) {
 	select {
 	case line := <-c.lines:
 		return line, nil
 	case <-c.exited:
-		return "", fmt.Errorf("it ended")
-	case <-time.After(limit):
-		return "", fmt.Errorf("no answer within %s", limit)
+		return "", errors.New("it ended")
+	case <-time.After(lineLimit):
+		return "", fmt.Errorf("no answer within %s", lineLimit)
 	}
 }
 
@@ -165,6 +155,19 @@ func (c *companion) alive() bool {
 	}
 }
 
-func (c *companion) matches(r request) bool {
-	return slices.Equal(c.request.Argv, r.Argv) && c.request.Cwd == r.Cwd && maps.Equal(c.request.Env, r.Env)
+// packetPair returns two connected sockets that keep messages apart.
+func packetPair() (*net.UnixConn, *os.File, error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	ours := os.NewFile(uintptr(fds[0]), "ours")
+	defer ours.Close()
+	theirs := os.NewFile(uintptr(fds[1]), "theirs")
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	return conn.(*net.UnixConn), theirs, nil
 }

@@ -43,8 +43,9 @@ func newInterrupts() *interrupts {
 			i.note()
 		}
 	}()
-	// A reader that went away makes writes fail, not the process.
-	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
+	// Nobody listens here: a reader that went away makes writes fail, not the process. To ignore the
+	// signals would do as well, were it not inherited by plugins.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE, syscall.SIGHUP)
 	backend.CancellationScopes = scopeSource{backend.CancellationScopes, i}
 	return i
 }

@@ -16,6 +16,7 @@ import (
 	"log"
 	"os"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/version"
@@ -54,16 +55,21 @@ func serve(cli string, repliesFd int) error {
 		return err
 	}
 
-	interrupts := newInterrupts()
 	companions := newCompanions()
 	defer companions.stopAll()
-	server := &server{cli: cli, stdio: stdio, interrupts: interrupts, companions: companions}
+	host, err := newProgramHost(companions)
+	if err != nil {
+		return err
+	}
+	interrupts := newInterrupts()
+	server := &server{cli: cli, stdio: stdio, interrupts: interrupts, companions: companions, host: host}
 
 	if err := out.send(reply{Version: version.Version}); err != nil {
 		return err
 	}
 	for request := range requests.receive(interrupts.ownerGone) {
-		answer, err := server.handle(request)
+		code, err := server.run(request)
+		answer := reply{Code: &code}
 		if err != nil {
 			answer = reply{Error: err.Error()}
 		}
@@ -80,25 +86,7 @@ type server struct {
 	stdio      *stdio
 	interrupts *interrupts
 	companions *companions
-}
-
-func (s *server) handle(r request) (reply, error) {
-	switch r.Op {
-	case "run":
-		code, err := s.run(r)
-		return reply{Code: &code}, err
-	case "start":
-		line, err := s.companions.start(r)
-		return reply{Line: line}, err
-	case "ask":
-		line, err := s.companions.ask(r.Name, r.Line)
-		return reply{Line: line}, err
-	case "stop":
-		s.companions.stop(r.Name)
-		return reply{}, nil
-	default:
-		return reply{}, fmt.Errorf("unknown operation %q", r.Op)
-	}
+	host       *programHost
 }
 
 // run executes one command with its own output, environment and working directory.
@@ -124,5 +112,27 @@ func (s *server) run(r request) (int, error) {
 	if !served {
 		return runCold(s.cli, r, s.interrupts)
 	}
+	s.attachCompanions(r)
 	return execute(command), nil
+}
+
+// attachCompanions points the command to its program host and providers. What does not start is left
+// to the CLI: it starts a plugin of its own, or explains best why that fails.
+func (s *server) attachCompanions(r request) {
+	attached := []string{}
+	if given := r.Env["PULUMI_DEBUG_PROVIDERS"]; given != "" {
+		attached = append(attached, given)
+	}
+	for name, executable := range r.Providers {
+		provider := process{argv: []string{executable}, env: r.CompanionEnv}
+		if companion, err := s.companions.start("provider "+name, provider); err == nil {
+			attached = append(attached, name+":"+companion.first)
+		}
+	}
+	if len(attached) > 0 {
+		os.Setenv("PULUMI_DEBUG_PROVIDERS", strings.Join(attached, ","))
+	}
+	if len(r.Host) > 0 && s.host.prepare(process{argv: r.Host, env: r.CompanionEnv}, r.Env) == nil {
+		os.Setenv("PULUMI_DEBUG_LANGUAGES", "python:"+s.host.port)
+	}
 }

@@ -10,25 +10,20 @@ import (
 	"syscall"
 )
 
-// request is one JSON line on stdin.
-//
-//   - run: execute a CLI command; two descriptors come with it, the write ends of stdout and stderr.
-//   - start: make sure that a companion process runs, and answer with the first line it printed.
-//   - ask: hand a line to a companion's stdin and answer with the line that it prints in return.
-//   - stop: end a companion.
+// request is one JSON line on stdin: a CLI command to execute. Two descriptors come with it, the
+// write ends of its stdout and stderr.
 type request struct {
-	Op string `json:"op"`
-
-	// Of run; Cwd and Env also of start.
 	Args  []string          `json:"args"`
 	Cwd   string            `json:"cwd"`
 	Env   map[string]string `json:"env"`
 	Umask int               `json:"umask"`
 
-	// Of start, ask and stop.
-	Name string   `json:"name"`
-	Argv []string `json:"argv"`
-	Line string   `json:"line"`
+	// Providers are the executables, by name, of those that may be kept between commands.
+	Providers map[string]string `json:"providers"`
+	// Host is the command line of the program host; empty where the stock one is to be used.
+	Host []string `json:"host"`
+	// CompanionEnv is the environment to start them with, which does not change with every command.
+	CompanionEnv map[string]string `json:"companion_env"`
 
 	files []*os.File
 }
@@ -37,7 +32,6 @@ type request struct {
 type reply struct {
 	Version string `json:"version,omitempty"`
 	Code    *int   `json:"code,omitempty"`
-	Line    string `json:"line,omitempty"`
 	Error   string `json:"error,omitempty"`
 }
 
