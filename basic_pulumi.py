@@ -21,7 +21,7 @@ import pulumi
 from pulumi import automation as auto
 
 import program_venv
-from cold_pulumi import CommandTimeoutError
+from warm_pulumi import CommandTimeoutError, EngineStartError
 
 Context = dict[str, str]
 
@@ -34,6 +34,15 @@ MISCONFIGURED = re.compile(
     '|failed to load language plugin'
     '|no resource plugin'
     '|no language plugin'
+)
+
+
+UNAVAILABLE = (
+    auto.CommandError,
+    auto.InvalidVersionError,
+    EngineStartError,
+    OSError,
+    program_venv.VenvError,
 )
 
 
@@ -197,8 +206,6 @@ def _translated(error: Exception, failure: type[ProvisioningError]) -> Exception
         return BusyError(str(error))
     if isinstance(error, auto.CommandError) and not MISCONFIGURED.search(str(error)):
         return failure(str(error))
-    if isinstance(
-        error, (auto.CommandError, auto.InvalidVersionError, program_venv.VenvError, OSError)
-    ):
+    if isinstance(error, UNAVAILABLE):
         return EngineUnavailableError(str(error))
     return error

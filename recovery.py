@@ -9,7 +9,7 @@ import socket
 from pulumi import automation as auto
 
 import basic_pulumi
-import processes
+from warm_pulumi.processes import start_time
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,5 @@ def _is_dead(message: str) -> bool:
     """Tell whether every lock that the message lists was left by a dead process of this host."""
     owners = LOCK_OWNER.findall(message)
     return bool(owners) and all(
-        host == socket.gethostname() and processes.start_time(int(pid)) is None
-        for host, pid in owners
+        host == socket.gethostname() and start_time(int(pid)) is None for host, pid in owners
     )

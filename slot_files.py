@@ -12,7 +12,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import processes
+from warm_pulumi.processes import kill_session, start_time
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Record:
     """What a slot's file says.
 
     clean: nothing of an earlier run is left.
-    pid, started: the last process that drove Pulumi for this slot (see processes.start_time).
+    pid, started: the last process that drove Pulumi for this slot (see warm_pulumi.processes).
     """
 
     clean: bool = True
@@ -50,13 +50,13 @@ class SlotFile:
 
     def note_process(self, pid: int) -> None:
         """Remember the process that now drives Pulumi for this slot."""
-        self._write(Record(self.record.clean, pid, processes.start_time(pid)))
+        self._write(Record(self.record.clean, pid, start_time(pid)))
 
     def end_last_process(self) -> None:
         """Kill what a dead owner left running, if it still is what was noted."""
         pid, started = self.record.pid, self.record.started
-        if pid and started and processes.start_time(pid) == started:
-            processes.kill_tree(pid)
+        if pid and started and start_time(pid) == started:
+            kill_session(pid)
         self._write(Record(self.record.clean))
 
     def close(self) -> None:

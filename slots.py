@@ -22,6 +22,7 @@ import recovery
 from basic_pulumi import BusyError, ProgramFailedError, ProvisioningError
 from settings import Settings
 from slot_files import SlotFile
+from warm_pulumi import deadline, own_deadline
 
 logger = logging.getLogger(__name__)
 
@@ -29,18 +30,15 @@ MOST_NAMES = 256
 RETRY_AFTER = 5
 
 # Given a stack name and a callback for the pids of what it starts, returns how to drive Pulumi;
-# its pulumi_command is a Command.
+# the pulumi_command in it can be closed.
 OpenWorkspace = Callable[[str, Callable[[int], object]], auto.LocalWorkspaceOptions]
 
 
-class Command(Protocol):
-    """What a slot needs of its auto.PulumiCommand beyond running commands."""
-
-    def deadline(self, seconds: float) -> AbstractContextManager[None]:
-        """Let the commands run in the body take `seconds` together, and no longer."""
+class SupportsClose(Protocol):
+    """A pulumi_command that may keep processes."""
 
     def close(self) -> None:
-        """End every process that it keeps."""
+        """End them."""
 
 
 class Slot:
@@ -71,7 +69,7 @@ class Slot:
 
     def deadline(self) -> AbstractContextManager[None]:
         """Let the steps in the body take as long as a run may."""
-        return self._command.deadline(self._settings.run_timeout)
+        return deadline(self._settings.run_timeout)
 
     @contextmanager
     def ephemeral(self, stack: auto.Stack) -> Iterator[None]:
@@ -83,7 +81,7 @@ class Slot:
             yield
         finally:
             try:
-                with self._command.deadline(self._settings.destroy_timeout):
+                with own_deadline(self._settings.destroy_timeout):
                     basic_pulumi.destroy_stack(stack, destroy=True)
             except ProvisioningError:
                 logger.exception('stack %s was not destroyed; it will be recovered', stack.name)
@@ -96,7 +94,7 @@ class Slot:
         Raises ProvisioningError when it cannot be recovered.
         """
         if not self.is_clean:
-            with self._command.deadline(self._settings.destroy_timeout):
+            with own_deadline(self._settings.destroy_timeout):
                 recovery.recover(basic_pulumi.set_stack(self.context(''), self.options))
         self._file.mark(clean=False)
 
@@ -109,7 +107,7 @@ class Slot:
             pulumi_command=self.options.pulumi_command,
         )
         self._file.mark(clean=False)
-        with self._command.deadline(self._settings.destroy_timeout):
+        with own_deadline(self._settings.destroy_timeout):
             workspace.remove_stack(context['stack_name'], preserve_config=True)
         self._file.mark(clean=True)
         self.runs = 0
@@ -117,17 +115,13 @@ class Slot:
     def close(self) -> None:
         """End what the slot keeps running and give its name up."""
         if self.options.pulumi_command:
-            self._command.close()
+            cast(SupportsClose, self.options.pulumi_command).close()
         self._file.close()
 
     @property
     def is_clean(self) -> bool:
         """Whether nothing of an earlier run is left."""
         return self._file.record.clean
-
-    @property
-    def _command(self) -> Command:
-        return cast(Command, self.options.pulumi_command)
 
 
 class Slots:

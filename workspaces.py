@@ -12,9 +12,9 @@ from semver import VersionInfo
 
 import engine
 from basic_pulumi import EngineUnavailableError
-from cold_pulumi import ColdPulumi
 from engine import Engine, EngineError
 from settings import Settings
+from warm_pulumi import ColdPulumi, WarmPulumi
 
 
 def open_workspace(
@@ -29,10 +29,23 @@ def open_workspace(
     Raises EngineUnavailableError when there is no engine.
     """
     found = _engine(settings)
-    command = ColdPulumi(found.pulumi, VersionInfo(*found.version), on_start=on_start)
     return auto.LocalWorkspaceOptions(
-        pulumi_command=command, env_vars=environment(settings, found, stack, program)
+        pulumi_command=_command(settings, found, on_start),
+        env_vars=environment(settings, found, stack, program),
     )
+
+
+def _command(
+    settings: Settings, found: Engine, on_start: Callable[[int], object]
+) -> auto.PulumiCommand:
+    if settings.engine != 'cli' and found.warm:
+        return WarmPulumi(str(found.warm), str(found.pulumi))
+    if settings.engine == 'warm':
+        raise EngineUnavailableError(
+            f'ENGINE=warm needs our own build, but {found.pulumi} is used ({found.source}); '
+            'unset PULUMI, take pulumi off PATH, or set ENGINE=auto'
+        )
+    return ColdPulumi(str(found.pulumi), VersionInfo(*found.version), on_start=on_start)
 
 
 def _engine(settings: Settings) -> Engine:
@@ -45,23 +58,25 @@ def _engine(settings: Settings) -> Engine:
     return found
 
 
-def environment(settings: Settings, engine: Engine, stack: str, program: Path) -> dict[str, str]:
+def environment(settings: Settings, found: Engine, stack: str, program: Path) -> dict[str, str]:
     """Return what Pulumi's processes get on top of the service's own environment."""
     variables = {
         'PULUMI_BACKEND_URL': backend_url(settings),
-        'PULUMI_HOME': settings.pulumi_home or str(_home(settings.state_dir, stack)),
+        'PULUMI_HOME': settings.pulumi_home or str(_home(settings, found, stack)),
         'PULUMI_SKIP_UPDATE_CHECK': 'true',
         # A copy of each checkpoint beside its history is of no use to a stack that lives a second.
         'PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS': 'true',
         # The venv first: the language host that we build takes `python3` from PATH.
         'PATH': os.pathsep.join(
-            [str(program / 'venv' / 'bin'), str(engine.bin), os.environ.get('PATH', os.defpath)]
+            [str(program / 'venv' / 'bin'), str(found.bin), os.environ.get('PATH', os.defpath)]
         ),
         **_passphrase(settings),
     }
-    if engine.source == 'built':
+    if found.plugins:
         # It comes with the plugins that it needs.
         variables['PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION'] = 'true'
+        if not settings.pulumi_home:
+            variables['PULUMI_IGNORE_AMBIENT_PLUGINS'] = 'true'
     return variables
 
 
@@ -102,15 +117,18 @@ def _own_passphrase(file: Path) -> Path:
     return file
 
 
-def _home(state: Path, stack: str) -> Path:
+def _home(settings: Settings, found: Engine, stack: str) -> Path:
     """Return the PULUMI_HOME of one slot; the plugins in it are shared by all slots.
 
     Slots do not share the whole of it: `stack select` writes a file there, not atomically.
     """
+    state = state_dir(settings)
     home = state / 'home' / stack
-    if not home.is_dir():
-        plugins = state / 'plugins'
-        plugins.mkdir(mode=0o700, parents=True, exist_ok=True)
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (home / 'plugins').symlink_to(plugins)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    plugins = found.plugins or state / 'plugins'
+    plugins.mkdir(mode=0o700, exist_ok=True)
+    link = home / 'plugins'
+    if not link.is_symlink() or link.readlink() != plugins:
+        link.unlink(missing_ok=True)
+        link.symlink_to(plugins)
     return home

@@ -51,6 +51,8 @@ BINARIES = (
     Binary('pulumi-resource-random', 'random', './cmd/pulumi-resource-random'),
     Binary('pulumi-language-python', 'python-host', f'{SDK}/python/cmd/pulumi-language-python'),
 )
+# The folder where the engine looks for this version of a plugin first, and what belongs there.
+PLUGINS = {'resource-random-v4.21.4': 'pulumi-resource-random'}
 # Scripts that the official installer puts beside the CLI; they come in the SDK's Go module.
 SCRIPTS = ('python/cmd/pulumi-language-python-exec', 'python/dist/pulumi-resource-pulumi-python')
 
@@ -64,7 +66,15 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 def fingerprint() -> str:
     """Return 16 hex digits that change when a Go source, a sum, a flag or the platform does."""
     digest = hashlib.sha256()
-    recipe = [repr(BINARIES), repr(SCRIPTS), repr(FLAGS), LDFLAGS, sys.platform, platform.machine()]
+    recipe = [
+        repr(BINARIES),
+        repr(PLUGINS),
+        repr(SCRIPTS),
+        repr(FLAGS),
+        LDFLAGS,
+        sys.platform,
+        platform.machine(),
+    ]
     digest.update('\0'.join(recipe).encode())
     for source in sorted(_go_sources()):
         digest.update(source.relative_to(SOURCES).as_posix().encode() + b'\0')
@@ -143,6 +153,15 @@ def _make_all(bin_folder: Path, environ: Mapping[str, str], log: TextIO) -> None
         step = f'{binary.name} ({number} of {len(BINARIES)})'
         _run(step, [*command, binary.package], SOURCES / binary.module, go_environ, log)
     _copy_scripts(go, bin_folder, go_environ)
+    _lay_out_plugins(bin_folder)
+
+
+def _lay_out_plugins(bin_folder: Path) -> None:
+    """Put each plugin where `pulumi plugin install` would put it, as a link."""
+    for folder, binary in PLUGINS.items():
+        plugin = bin_folder.parent / 'plugins' / folder
+        plugin.mkdir(parents=True)
+        (plugin / binary).symlink_to(Path('..', '..', 'bin', binary))
 
 
 def _copy_scripts(go: str, bin_folder: Path, environ: Mapping[str, str]) -> None:

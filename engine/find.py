@@ -25,13 +25,14 @@ class Engine:
     pulumi: the CLI's executable.
     source: 'PULUMI setting', 'PATH' or 'built'.
     version: as in 3.259.0.
-    warm: the warm engine's executable; only our own build has one.
+    warm, plugins: the warm engine's executable and the folder of plugins; our own build has them.
     """
 
     pulumi: Path
     source: str
     version: tuple[int, ...]
     warm: Path | None = None
+    plugins: Path | None = None
 
     @property
     def bin(self) -> Path:
@@ -87,7 +88,13 @@ def _built(bin_folder: Path | None) -> Engine | None:
         return None
     version = _parsed(build.PULUMI_VERSION)
     assert version is not None
-    return Engine(bin_folder / 'pulumi', 'built', version, warm=bin_folder / 'pulumi-warm')
+    return Engine(
+        bin_folder / 'pulumi',
+        'built',
+        version,
+        warm=bin_folder / 'pulumi-warm',
+        plugins=bin_folder.parent / 'plugins',
+    )
 
 
 def _version_of(pulumi: Path) -> tuple[int, ...] | None:

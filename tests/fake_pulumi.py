@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,15 +42,9 @@ class FakePulumi(auto.PulumiCommand):
         self.failures: dict[str, list[str]] = {}
         self.during_up: Callable[[], object] = lambda: None
         self.closed = False
-        self.deadlines: list[float] = []
         self.outputs: Callable[[str], dict[str, Any]] = lambda request: {
             request: f'value of {request}'
         }
-
-    @contextmanager
-    def deadline(self, seconds: float) -> Iterator[None]:
-        self.deadlines.append(seconds)
-        yield
 
     def close(self) -> None:
         self.closed = True

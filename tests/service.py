@@ -15,7 +15,7 @@ from pathlib import Path
 
 import requests
 
-import processes
+from tests import processes
 from tests.paths import ROOT
 
 START_DEADLINE = 60.0

@@ -1,6 +1,7 @@
 """A Pulumi CLI that stays warm, for the Automation API. See README.md."""
 
-from .deadlines import deadline
+from .cold import ColdPulumi
+from .deadlines import deadline, own_deadline
 from .errors import (
     ClosedError,
     CommandTimeoutError,
@@ -12,10 +13,12 @@ from .pulumi import WarmPulumi
 
 __all__ = [
     'ClosedError',
+    'ColdPulumi',
     'CommandTimeoutError',
     'EngineDiedError',
     'EngineStartError',
     'WarmPulumi',
     'WarmPulumiError',
     'deadline',
+    'own_deadline',
 ]

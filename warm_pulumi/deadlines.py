@@ -23,6 +23,16 @@ def deadline(seconds: float) -> Iterator[None]:
         _ambient.reset(token)
 
 
+@contextmanager
+def own_deadline(seconds: float) -> Iterator[None]:
+    """Gives the block that many seconds whatever holds around it: to clean up after a late one."""
+    token = _ambient.set(after(seconds))
+    try:
+        yield
+    finally:
+        _ambient.reset(token)
+
+
 def for_command(timeout: float | None) -> float | None:
     """The deadline of a command that starts now and may take so long by itself."""
     return earliest(after(timeout), _ambient.get())

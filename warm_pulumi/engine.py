@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import select
-import signal
 import socket
 import subprocess
+import threading
 import time
 import weakref
 from collections.abc import Mapping
@@ -57,6 +57,7 @@ class Engine:
             self._process = _spawn([executable, '--cli', cli], env, theirs, replies_end)
         self._socket = ours
         self._replies = open(replies, 'rb', buffering=0)  # noqa: SIM115  Closed by _end.
+        self._sending = threading.Lock()
         self._partial = b''
         _engines.add(self)
         self._finalizer = weakref.finalize(
@@ -80,8 +81,7 @@ class Engine:
 
     def interrupt(self) -> None:
         """Cancels the running command, as Ctrl-C would. Without one, does nothing."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+        self._send({'interrupt': self.commands}, [])
 
     def close(self) -> None:
         """Ends the engine, and with it all that it started."""
@@ -117,7 +117,10 @@ class Engine:
         watch = _Watch(self, streams, deadline, grace)
         try:
             try:
-                self._send({**asdict(command), 'umask': _umask()}, [stdout_end, stderr_end])
+                self._send(
+                    {**asdict(command), 'id': self.commands, 'umask': _umask()},
+                    [stdout_end, stderr_end],
+                )
             finally:
                 os.close(stdout_end)
                 os.close(stderr_end)
@@ -175,7 +178,7 @@ class Engine:
     def _send(self, request: dict[str, Any], fds: list[int]) -> None:
         data = json.dumps(request).encode() + b'\n'
         # An engine that is gone does not read: its death shows where its replies end.
-        with suppress(BrokenPipeError, ConnectionResetError):
+        with self._sending, suppress(BrokenPipeError, ConnectionResetError):
             sent = socket.send_fds(self._socket, [data], fds)
             self._socket.sendall(data[sent:])
 
@@ -209,11 +212,11 @@ class _Watch:
     def until_over(self) -> None:
         """Returns once the command has ended and its output was read, or it had to be killed."""
         while self._waits():
-            ready = self._poll.poll(_milliseconds(self._deadline))
-            if not ready and not self._overdue():
-                return
-            for fd, _ in ready:
+            for fd, _ in self._poll.poll(_milliseconds(self._deadline)):
                 self._read(fd)
+            # Also of a command that prints without pause.
+            if remaining(self._deadline) == 0 and not self._overdue():
+                return
 
     def result(self, args: list[str], stdout: str, stderr: str) -> CommandResult:
         """The command's result, or the error that explains why there is none."""

@@ -26,6 +26,15 @@ def kill_session(leader: int, limit: float = 5.0) -> None:
         time.sleep(_SETTLE)
 
 
+def start_time(pid: int) -> int | None:
+    """When the process started, in clock ticks since boot; None when it does not live.
+
+    With the pid it names a process for good: a pid alone is given out again.
+    """
+    stat = _stat(pid)
+    return None if stat is None or stat[0] in 'ZX' else int(stat[19])
+
+
 def session_members(leader: int) -> list[int]:
     """The living processes of the session."""
     return [pid for pid in _all_pids() if _session_of_living(pid) == leader]
@@ -45,13 +54,18 @@ def _all_pids() -> list[int]:
 
 
 def _session_of_living(pid: int) -> int | None:
+    stat = _stat(pid)
+    return None if stat is None or stat[0] in 'ZX' else int(stat[3])
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat from the state on: state, parent, group, session ... (proc(5))."""
     try:
         with open(f'/proc/{pid}/stat', encoding='utf-8', errors='replace') as file:
             # The command's name, in parentheses, may itself contain anything.
-            state, _, _, session = file.read().rpartition(')')[2].split()[:4]
+            return file.read().rpartition(')')[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if state in 'ZX' else int(session)
 
 
 def _kill(pid: int) -> None:

@@ -57,7 +57,7 @@ class WarmPulumi(PulumiCommand):
         self._providers = tuple(providers)
         self._program_host = program_host
         self._timeout = timeout
-        self._grace = grace
+        self.grace = grace
         self._max_commands = max_commands
         self._max_resident_bytes = max_resident_bytes
         self._turn = threading.Lock()
@@ -79,6 +79,11 @@ class WarmPulumi(PulumiCommand):
         """Starts the engine now instead of with the first command."""
         with _Turn(self, [], for_command(self._timeout)):
             self._ready_engine(self._environment({}))
+
+    @property
+    def engine_pid(self) -> int | None:
+        """The process id of the engine, which is also the id of the session of all its processes."""
+        return None if self._engine is None else self._engine.pid
 
     def interrupt(self) -> None:
         """Cancels the command that runs, if one does, as Ctrl-C would. For any thread."""
@@ -127,7 +132,7 @@ class WarmPulumi(PulumiCommand):
             env = self._environment(additional_env)
             engine = self._ready_engine(env)
             command = self._command(args, cwd, env)
-            result = engine.run(command, on_output, on_error, deadline, self._grace)
+            result = engine.run(command, on_output, on_error, deadline, self.grace)
         if result.code != 0:
             raise create_command_error(result)
         return result

@@ -14,8 +14,8 @@ from basic_pulumi import (
     EngineUnavailableError,
     ProgramFailedError,
 )
-from cold_pulumi import CommandTimeoutError
 from tests.fake_pulumi import FakePulumi
+from warm_pulumi import CommandTimeoutError
 
 CONTEXT = basic_pulumi.set_context('organization', 'burner-program', 'dev', 'burner-program', 'id')
 
@@ -157,7 +157,7 @@ def test_passed_deadline(stack: auto.Stack, command: FakePulumi) -> None:
     """A command that was ended at its deadline is a DeadlineError."""
 
     def too_late() -> None:
-        raise CommandTimeoutError(auto.CommandResult('', '', -2))
+        raise CommandTimeoutError(['up'], auto.CommandResult('', '', -2), killed=False)
 
     command.during_up = too_late
     with pytest.raises(DeadlineError):

@@ -115,6 +115,15 @@ def test_build(machine: dict[str, str], fake_go: Path, capfd: pytest.CaptureFixt
     assert capfd.readouterr().err == ''
 
 
+def test_versions_agree() -> None:
+    """The provider that is built serves the SDK that the program installs."""
+    [plugin] = build.PLUGINS
+    version = plugin.rpartition('-v')[2]
+    assert f'const Version = "{version}"' in (ROOT / 'engine/random/provider.go').read_text()
+    for requirements in ('requirements.txt', 'burner-program/requirements.txt'):
+        assert f'pulumi-random=={version}' in (ROOT / requirements).read_text()
+
+
 def test_concurrent_builds(machine: dict[str, str], fake_go: Path, tmp_path: Path) -> None:
     """Of several builders at once one builds, and all get the same whole engine."""
     with ThreadPoolExecutor(4) as pool:

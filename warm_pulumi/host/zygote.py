@@ -3,8 +3,8 @@
 The engine speaks over a socket that is the zygote's stdin. A message without descriptors asks
 whether what was imported is still what is installed. One with four starts a run; the descriptors
 are a file with the job, a socket that stands for the life of the child, and the child's stdout and
-stderr. On that socket the zygote reports the child's pid and later its wait status; when the engine closes its
-end, the child and all it started are killed.
+stderr. On that socket the zygote reports the child's pid and later its wait status; when the engine
+closes its end, the child and all it started are killed.
 """
 
 from __future__ import annotations

@@ -1,0 +1,142 @@
+"""`python -m bench`: the tutorial's own steps against ours, in one run on one machine."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+import engine
+from bench import load, opentofu, report
+from bench.timing import Sample
+from tests.paths import ROOT
+from tests.service import Service, serving
+
+# Per round: the slow ways once, the warm one several times, so that all see the same minute.
+WARM_PER_ROUND = 10
+CONCURRENCIES = (1, 2, 4, 8)
+
+Way = Callable[[], object]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog='python -m bench', description=__doc__)
+    parser.add_argument('--quick', action='store_true', help='within a minute: no peer, no growth')
+    quick = parser.parse_args().quick
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        results = run(folder, stack, quick)
+    print(report.table(results))
+    if not quick:
+        report.write(results, ROOT)
+    return 0
+
+
+def run(folder: Path, stack: ExitStack, quick: bool) -> dict[str, Any]:
+    """Run the whole benchmark and return its figures."""
+    found = engine.set_up()
+    warm = stack.enter_context(serving(folder, ENGINE='warm', SLOT_WAIT='60'))
+    cli = stack.enter_context(serving(folder, ENGINE='cli', SLOT_WAIT='60'))
+    ways: dict[str, Way] = {
+        'tutorial': stack.enter_context(tutorial(folder / 'tutorial', found)),
+        'cli': functools.partial(one_request, cli),
+        'warm': functools.partial(one_request, warm),
+    }
+    if not quick:
+        ways['opentofu'] = peer(folder / 'opentofu')
+    results: dict[str, Any] = {
+        'machine': report.machine(),
+        'cycle': cycles(ways, 2 if quick else 7),
+    }
+    seconds = 2.0 if quick else 10.0
+    say('throughput over HTTP')
+    results['throughput'] = [
+        load.throughput(warm, concurrency, seconds).summary() for concurrency in CONCURRENCIES
+    ]
+    if not quick:
+        say('growth')
+        with serving(folder, ENGINE='warm', SLOTS='1') as service:
+            results['growth'] = load.growth(service, 2000, say)
+    return results
+
+
+def cycles(ways: dict[str, Way], rounds: int) -> dict[str, dict[str, float]]:
+    """Time each way, in turn, round after round."""
+    samples = {name: Sample() for name in ways}
+    for name, way in ways.items():
+        say(f'warming up: {name}')
+        way()
+    for number in range(1, rounds + 1):
+        say(f'round {number} of {rounds}')
+        for name, way in ways.items():
+            for _ in range(WARM_PER_ROUND if name == 'warm' else 1):
+                samples[name].measure(way)
+    return {name: sample.summary() for name, sample in samples.items()}
+
+
+def one_request(service: Service) -> None:
+    """Send one request and insist on its answer."""
+    requests.get(f'{service.url}/uuid', timeout=120).raise_for_status()
+
+
+@contextmanager
+def tutorial(folder: Path, found: engine.Engine) -> Iterator[Way]:
+    """Yield a function that does the tutorial's steps once, in a process of their own."""
+    folder.mkdir()
+    for name in ('__main__.py', 'Pulumi.yaml', 'requirements.txt'):
+        shutil.copy(ROOT / 'burner-program' / name, folder)
+    (folder / 'backend').mkdir()
+    environ = {
+        **os.environ,
+        'PATH': os.pathsep.join([str(folder / 'venv/bin'), str(found.bin), os.environ['PATH']]),
+        'PULUMI_BACKEND_URL': (folder / 'backend').as_uri(),
+        'PULUMI_CONFIG_PASSPHRASE': 'benchmark',
+        'PULUMI_HOME': str(folder / 'home'),
+        'PULUMI_SKIP_UPDATE_CHECK': 'true',
+    }
+    process = subprocess.Popen(
+        [sys.executable, ROOT / 'bench' / 'tutorial.py'],
+        cwd=folder,
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def cycle() -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        print(file=process.stdin, flush=True)
+        if not process.stdout.readline():
+            raise RuntimeError('the tutorial failed; its error is above')
+
+    try:
+        yield cycle
+    finally:
+        process.kill()
+        process.wait()
+
+
+def peer(folder: Path) -> Way:
+    """Return a function that does one cycle of OpenTofu's."""
+    say('building OpenTofu where it is not built yet: about 3 minutes')
+    folder.mkdir()
+    return opentofu.OpenTofu(folder, opentofu.build_peer()).cycle
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

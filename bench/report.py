@@ -1,0 +1,126 @@
+"""The figures of a benchmark as a table, as JSON and as a plot, and the README's copy of them."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import re
+from pathlib import Path
+from typing import Any
+
+WAYS = {
+    'tutorial': "(a) the tutorial's own steps",
+    'cli': '(b) this service, `ENGINE=cli`',
+    'warm': '(c) this service, warm engine',
+    'opentofu': '(d) OpenTofu: apply, output, destroy',
+}
+BEGIN, END = '<!-- benchmark: written by `make bench` -->', '<!-- end of the benchmark -->'
+BLOCK = re.compile(f'{re.escape(BEGIN)}.*?{re.escape(END)}', re.DOTALL)
+
+
+def machine() -> dict[str, str]:
+    """Return when and on what the benchmark ran."""
+    return {
+        'date': datetime.date.today().isoformat(),
+        'cpu': f'{len(os.sched_getaffinity(0))} cores, {_cpu_model()}',
+        'system': f'{platform.system()} {platform.machine()}, Python {platform.python_version()}',
+    }
+
+
+def table(results: dict[str, Any]) -> str:
+    """Return the figures as Markdown."""
+    where = results['machine']
+    parts = [f'{where["date"]}, {where["cpu"]}, {where["system"]}.', _cycles(results['cycle'])]
+    parts.append(_throughput(results['throughput']))
+    if 'growth' in results:
+        parts.append(_growth(results['growth']))
+    return '\n\n'.join(parts)
+
+
+def write(results: dict[str, Any], root: Path) -> None:
+    """Write JSON and plot into docs/benchmark, and the table into the README."""
+    folder = root / 'docs' / 'benchmark'
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / 'results.json').write_text(json.dumps(results, indent=2) + '\n')
+    plot(results['cycle'], folder / 'cycle.svg')
+    readme = root / 'README.md'
+    readme.write_text(embedded(readme.read_text(), results))
+
+
+def embedded(readme: str, results: dict[str, Any]) -> str:
+    """Return `readme` with the figures in their place."""
+    return BLOCK.sub(lambda _: f'{BEGIN}\n{table(results)}\n{END}', readme)
+
+
+def plot(cycle: dict[str, dict[str, float]], target: Path) -> None:
+    """Draw the median of each way on a logarithmic scale, with minimum and maximum."""
+    import matplotlib
+
+    matplotlib.use('svg')
+    from matplotlib import pyplot
+
+    names = list(cycle)[::-1]
+    medians = [cycle[name]['median'] for name in names]
+    spread = [
+        [cycle[name]['median'] - cycle[name]['min'] for name in names],
+        [cycle[name]['max'] - cycle[name]['median'] for name in names],
+    ]
+    figure, axes = pyplot.subplots(figsize=(8, 2.4), layout='constrained')
+    bars = axes.barh([WAYS[name].replace('`', '') for name in names], medians, xerr=spread)
+    axes.bar_label(bars, [f'{median:.3g} s' for median in medians], padding=6)
+    axes.set_xscale('log')
+    axes.set_xlim(right=max(medians) * 4)
+    axes.set_xlabel('seconds for one whole stack lifecycle (logarithmic)')
+    axes.spines[['top', 'right']].set_visible(False)
+    figure.savefig(target, metadata={'Date': None})
+    pyplot.close(figure)
+
+
+def _cycles(cycle: dict[str, dict[str, float]]) -> str:
+    warm = cycle['warm']['median']
+    lines = [
+        '| One whole stack lifecycle | runs | median s | min s | max s | against (c) |',
+        '|---|---|---|---|---|---|',
+    ]
+    for name, figures in cycle.items():
+        seconds = ' | '.join(f'{figures[key]:.3f}' for key in ('median', 'min', 'max'))
+        ratio = f'{figures["median"] / warm:.1f} x'
+        lines.append(f'| {WAYS[name]} | {figures["runs"]} | {seconds} | {ratio} |')
+    return '\n'.join(lines)
+
+
+def _throughput(rows: list[dict[str, float]]) -> str:
+    lines = [
+        '| (c) over HTTP, clients at once | cycles | cycles/s | p50 s | p95 s | errors |',
+        '|---|---|---|---|---|---|',
+    ]
+    for row in rows:
+        lines.append(
+            f'| {row["concurrency"]} | {row["cycles"]} | {row["cycles_per_second"]:.1f} '
+            f'| {row["p50"]:.3f} | {row["p95"]:.3f} | {row["errors"]} |'
+        )
+    return '\n'.join(lines)
+
+
+def _growth(growth: dict[str, Any]) -> str:
+    lines = [
+        f'| Growth over {growth["cycles"]} cycles on one slot | median s | state files | state MB '
+        '| memory MB |',
+        '|---|---|---|---|---|',
+    ]
+    for name in ('first', 'last'):
+        at = growth[name]
+        lines.append(
+            f'| {name} {at["runs"]} | {at["median"]:.3f} | {at["files"]} | {at["state_mb"]:.2f} '
+            f'| {at["memory_mb"]:.0f} |'
+        )
+    return '\n'.join(lines)
+
+
+def _cpu_model() -> str:
+    for line in Path('/proc/cpuinfo').read_text().splitlines():
+        if line.startswith('model name'):
+            return line.partition(':')[2].strip()
+    return platform.processor()
