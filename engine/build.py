@@ -66,16 +66,8 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 def fingerprint() -> str:
     """Return 16 hex digits that change when a Go source, a sum, a flag or the platform does."""
     digest = hashlib.sha256()
-    recipe = [
-        repr(BINARIES),
-        repr(PLUGINS),
-        repr(SCRIPTS),
-        repr(FLAGS),
-        LDFLAGS,
-        sys.platform,
-        platform.machine(),
-    ]
-    digest.update('\0'.join(recipe).encode())
+    recipe = (BINARIES, PLUGINS, SCRIPTS, FLAGS, LDFLAGS, sys.platform, platform.machine())
+    digest.update(repr(recipe).encode())
     for source in sorted(_go_sources()):
         digest.update(source.relative_to(SOURCES).as_posix().encode() + b'\0')
         digest.update(source.read_bytes() + b'\0')
