@@ -26,16 +26,20 @@ const (
 // the lock left behind; here it is kept until the command opens its cancellation scope.
 type interrupts struct {
 	mu      sync.Mutex
-	running bool
+	running int // The id of the command, or 0.
 	pending bool
 	scopes  int
 	cold    *os.Process
-	idle    chan struct{}
 	gone    bool
+	idle    chan struct{}
+	// raised tells that a signal of our own has not arrived yet.
+	raised  bool
+	arrived *sync.Cond
 }
 
 func newInterrupts() *interrupts {
 	i := &interrupts{idle: make(chan struct{}, 1)}
+	i.arrived = sync.NewCond(&i.mu)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -54,24 +58,29 @@ func newInterrupts() *interrupts {
 func (i *interrupts) note() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	i.raised = false
+	i.arrived.Broadcast()
 	switch {
 	case i.cold != nil:
 		_ = i.cold.Signal(os.Interrupt)
-	case i.running && i.scopes == 0:
+	case i.running != 0 && i.scopes == 0:
 		i.pending = true
 	}
 }
 
-func (i *interrupts) begin() {
+func (i *interrupts) begin(id int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.running, i.pending = true, i.gone
+	i.running, i.pending = id, i.gone
 }
 
 func (i *interrupts) end() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.running, i.pending, i.cold = false, false, nil
+	for i.raised { // Or the next command would get them.
+		i.arrived.Wait()
+	}
+	i.running, i.pending, i.cold = 0, false, nil
 	select {
 	case i.idle <- struct{}{}:
 	default:
@@ -94,11 +103,11 @@ func (i *interrupts) ownerGone() {
 	i.gone = true
 	running := i.running
 	i.mu.Unlock()
-	if !running {
+	if running == 0 {
 		return
 	}
 	for _, grace := range []time.Duration{cancelGrace, terminateGrace} {
-		interruptSelf()
+		i.interrupt(running)
 		select {
 		case <-i.idle:
 			return
@@ -108,7 +117,20 @@ func (i *interrupts) ownerGone() {
 	os.Exit(1)
 }
 
-func interruptSelf() { _ = syscall.Kill(os.Getpid(), syscall.SIGINT) }
+// interrupt cancels the command if it still runs.
+func (i *interrupts) interrupt(id int) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.running == id {
+		i.raise()
+	}
+}
+
+// raise sends the signal that the CLI's own scopes listen to. The caller holds the lock.
+func (i *interrupts) raise() {
+	i.raised = true
+	_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
+}
 
 // scopeSource opens the CLI's own cancellation scopes and keeps count of them.
 type scopeSource struct {
@@ -126,7 +148,7 @@ func (s scopeSource) NewScope(
 	i.scopes++
 	if i.pending {
 		i.pending = false
-		interruptSelf()
+		i.raise()
 	}
 	return countedScope{scope, i}
 }

@@ -67,7 +67,7 @@ func serve(cli string, repliesFd int) error {
 	if err := out.send(reply{Version: version.Version}); err != nil {
 		return err
 	}
-	for request := range requests.receive(interrupts.ownerGone) {
+	for request := range requests.receive(interrupts) {
 		code, err := server.run(request)
 		answer := reply{Code: &code}
 		if err != nil {
@@ -104,7 +104,7 @@ func (s *server) run(r request) (int, error) {
 	}
 	syscall.Umask(r.Umask)
 
-	s.interrupts.begin()
+	s.interrupts.begin(r.ID)
 	defer s.interrupts.end()
 
 	resetGlobals()

@@ -11,8 +11,12 @@ import (
 )
 
 // request is one JSON line on stdin: a CLI command to execute. Two descriptors come with it, the
-// write ends of its stdout and stderr.
+// write ends of its stdout and stderr. A line that names in Interrupt the id of the command that runs
+// cancels that; it may be sent at any time, and has no reply.
 type request struct {
+	ID        int `json:"id"`
+	Interrupt int `json:"interrupt"`
+
 	Args  []string          `json:"args"`
 	Cwd   string            `json:"cwd"`
 	Env   map[string]string `json:"env"`
@@ -101,13 +105,13 @@ func parseRights(control []byte) ([]*os.File, error) {
 	return files, nil
 }
 
-// receive yields requests until the socket ends, and then calls gone at once, also while the
-// consumer is still busy with the last one.
-func (r *requests) receive(gone func()) <-chan request {
+// receive yields commands until the socket ends. Interrupts, and the end, are passed on at once, also
+// while the consumer is still busy with the last command.
+func (r *requests) receive(interrupts *interrupts) <-chan request {
 	channel := make(chan request)
 	go func() {
 		defer close(channel)
-		defer gone()
+		defer interrupts.ownerGone()
 		for {
 			line, err := r.lines.ReadBytes('\n')
 			if err != nil {
@@ -116,6 +120,10 @@ func (r *requests) receive(gone func()) <-chan request {
 			var next request
 			if err := json.Unmarshal(line, &next); err != nil {
 				return
+			}
+			if next.Interrupt != 0 {
+				interrupts.interrupt(next.Interrupt)
+				continue
 			}
 			next.files, r.files = r.files, nil
 			channel <- next
