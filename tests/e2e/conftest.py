@@ -10,6 +10,12 @@ import pytest
 import engine
 
 
+@pytest.fixture(scope='session', params=['warm', 'cli'])
+def mode(request: pytest.FixtureRequest) -> str:
+    """The ENGINE setting: everything holds for the warm engine and for the stock way."""
+    return str(request.param)
+
+
 @pytest.fixture(scope='session')
 def built_engine() -> engine.Engine:
     """The engine that this machine builds, however many others it has."""

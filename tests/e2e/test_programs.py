@@ -44,19 +44,19 @@ def resources(state: Path) -> list[object]:
     return found
 
 
-def test_else_branch(tmp_path: Path, built_engine: engine.Engine) -> None:
+def test_else_branch(tmp_path: Path, built_engine: engine.Engine, mode: str) -> None:
     """Asked for something it does not know, the burner program answers in its own words."""
-    with slots_of('burner-program', tmp_path, engine='cli') as slots:
+    with slots_of('burner-program', tmp_path, engine=mode) as slots:
         result = api.spin_up_program('a pony', slots)
     assert result.outputs['a pony'].value == 'Give me something I can work with.'
 
 
 def test_raising_program(
-    tmp_path: Path, built_engine: engine.Engine, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, built_engine: engine.Engine, mode: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A program that raises is a failed program, and what it had made is destroyed."""
     with (
-        slots_of('tests/programs/raising', tmp_path, engine='cli') as slots,
+        slots_of('tests/programs/raising', tmp_path, engine=mode) as slots,
         pytest.raises(ProgramFailedError, match='ArithmeticError'),
     ):
         api.spin_up_program('id', slots)

@@ -21,14 +21,12 @@ from tests.service import Service, serving
 SLOTS = 3
 
 
-@pytest.fixture(scope='module', params=['cli'])
+@pytest.fixture(scope='module')
 def service(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    built_engine: engine.Engine,
+    mode: str, tmp_path_factory: pytest.TempPathFactory, built_engine: engine.Engine
 ) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp(request.param)
-    with serving(folder, ENGINE=request.param, SLOTS=str(SLOTS), SLOT_WAIT='120') as running:
+    folder = tmp_path_factory.mktemp(mode)
+    with serving(folder, ENGINE=mode, SLOTS=str(SLOTS), SLOT_WAIT='120') as running:
         yield running
 
 
