@@ -81,7 +81,8 @@ class Engine:
 
     def interrupt(self) -> None:
         """Cancels the running command, as Ctrl-C would. Without one, does nothing."""
-        self._send({'interrupt': self.commands}, [])
+        with suppress(OSError):  # Closed meanwhile.
+            self._send({'interrupt': self.commands}, [])
 
     def close(self) -> None:
         """Ends the engine, and with it all that it started."""

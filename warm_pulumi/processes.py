@@ -59,7 +59,7 @@ def _session_of_living(pid: int) -> int | None:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """The fields of /proc/PID/stat from the state on: state, parent, group, session ... (proc(5))."""
+    """The fields of /proc/PID/stat from the state on: state, parent, group, session (proc(5))."""
     try:
         with open(f'/proc/{pid}/stat', encoding='utf-8', errors='replace') as file:
             # The command's name, in parentheses, may itself contain anything.

@@ -33,6 +33,7 @@ class WarmPulumi(PulumiCommand):
     :param providers: The providers that are safe to share between commands: they keep nothing and
         read neither credentials nor other settings from the environment.
     :param program_host: Whether local Python programs run in a warm program host.
+    :param environ: What every command gets under what its workspace adds; None for os.environ.
     :param timeout: What one command may take, in seconds; None for as long as it needs.
     :param grace: What a command that is late gets to cancel gracefully before it is killed.
     :param max_commands: The engine is replaced after so many commands.
@@ -46,6 +47,7 @@ class WarmPulumi(PulumiCommand):
         *,
         providers: Sequence[str] = ('random',),
         program_host: bool = True,
+        environ: Mapping[str, str] | None = None,
         timeout: float | None = None,
         grace: float = 10.0,
         max_commands: int = 2000,
@@ -56,6 +58,7 @@ class WarmPulumi(PulumiCommand):
         self._executable = os.path.abspath(engine)
         self._providers = tuple(providers)
         self._program_host = program_host
+        self._environ = environ
         self._timeout = timeout
         self.grace = grace
         self._max_commands = max_commands
@@ -82,7 +85,7 @@ class WarmPulumi(PulumiCommand):
 
     @property
     def engine_pid(self) -> int | None:
-        """The process id of the engine, which is also the id of the session of all its processes."""
+        """The process id of the engine, and the id of the session of all its processes."""
         return None if self._engine is None else self._engine.pid
 
     def interrupt(self) -> None:
@@ -157,7 +160,8 @@ class WarmPulumi(PulumiCommand):
 
     def _environment(self, additional_env: Mapping[str, str]) -> dict[str, str]:
         """The environment in which the SDK would start the stock CLI."""
-        env = {**os.environ, **additional_env, 'PULUMI_AUTOMATION_API': 'true'}
+        base = os.environ if self._environ is None else self._environ
+        env = {**base, **additional_env, 'PULUMI_AUTOMATION_API': 'true'}
         folder = os.path.dirname(self.command)
         env['PATH'] = os.pathsep.join([folder, env.get('PATH', os.defpath)])
         return env

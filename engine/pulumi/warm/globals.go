@@ -17,7 +17,7 @@ import (
 // The names below are what an audit of all their package-level variables left over; everything else
 // is constant, bound to a flag (and so reset by newRoot), or read from the environment when needed.
 
-// Opened with the colours of the first command that reported an error.
+// Where errors are reported. It keeps the colours that it is opened with.
 //
 //go:linkname diagSink github.com/pulumi/pulumi/sdk/v3/go/common/util/cmdutil.snk
 var diagSink diag.Sink
@@ -48,7 +48,9 @@ var passphrase [sha256.Size]byte
 
 func resetGlobals() {
 	_ = cmdutil.SetGlobalColorization("auto")
+	// Building its whole tree, the CLI opens the sink before it looks at --color.
 	diagSink = nil
+	cmdutil.Diag()
 	workspaces = map[string]pkgWorkspace.W{}
 	secretsSeen, secretsPairs, secretsReplacer = nil, nil, nil
 

@@ -1,0 +1,64 @@
+"""Real engines on projects of their own; nothing here leaves the temporary folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pulumi import automation as auto
+
+from warm.project import Project
+from warm_pulumi import WarmPulumi
+
+
+@pytest.fixture(scope='session')
+def engine_bin() -> Path:
+    """The folder with the engine, the stock CLI, the language host and the random provider."""
+    folder = os.environ.get('WARM_ENGINE_BIN_DIR')
+    if folder is None:
+        pytest.skip('WARM_ENGINE_BIN_DIR is not set')
+    return Path(folder)
+
+
+@pytest.fixture
+def project(tmp_path: Path, engine_bin: Path) -> Project:
+    """A project with a Python program and a backend of its own."""
+    return Project(tmp_path / 'project', engine_bin)
+
+
+@pytest.fixture
+def warm(engine_bin: Path) -> Iterator[WarmPulumi]:
+    """A warm Pulumi that is the test's own."""
+    with new_warm(engine_bin) as pulumi:
+        yield pulumi
+
+
+@pytest.fixture(scope='module')
+def shared_warm(engine_bin: Path) -> Iterator[WarmPulumi]:
+    """A warm Pulumi that the tests of a module use one after another, as a service would."""
+    with new_warm(engine_bin) as pulumi:
+        yield pulumi
+
+
+@pytest.fixture(scope='session')
+def cold(engine_bin: Path) -> auto.PulumiCommand:
+    """The stock CLI."""
+    command = auto.PulumiCommand.__new__(auto.PulumiCommand)
+    command.command = str(engine_bin / 'pulumi')
+    command.version = None
+    return command
+
+
+def new_warm(engine_bin: Path) -> WarmPulumi:
+    return WarmPulumi(str(engine_bin / 'pulumi-warm'), str(engine_bin / 'pulumi'))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line('markers', 'slow: takes minutes; runs only when asked for with -m slow')
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if 'slow' not in config.option.markexpr:
+        items[:] = [item for item in items if item.get_closest_marker('slow') is None]
