@@ -14,10 +14,10 @@ import pytest
 import api
 import basic_pulumi
 import engine
-import workspaces
 from basic_pulumi import ProgramFailedError
+from runs import workspaces
+from runs.slots import Slots
 from settings import Settings
-from slots import Slots
 
 MakeSlots = Callable[[str], Slots]
 

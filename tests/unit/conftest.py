@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from runs.slots import Slots
 from settings import Settings
-from slots import Slots
 from tests.fake_pulumi import FakeEngine, MakeSlots
 
 

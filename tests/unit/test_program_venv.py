@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import program_venv
-from program_venv import VenvError, ensure, python_of
+from runs import program_venv
+from runs.program_venv import VenvError, ensure, python_of
 
 
 @pytest.fixture

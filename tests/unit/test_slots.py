@@ -12,8 +12,8 @@ from pulumi import automation as auto
 
 import api
 from basic_pulumi import BusyError, EngineUnavailableError, ProgramFailedError
-from slot_files import SlotFile
-from slots import Slots
+from runs.slot_files import SlotFile
+from runs.slots import Slots
 from tests.fake_pulumi import FakeEngine, FakePulumi, MakeSlots, Meeting
 
 DEV = 'organization/burner-program/dev'

@@ -1,0 +1,127 @@
+"""One slot: a stack that runs one request at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import PurePath
+from typing import Protocol, cast
+
+from pulumi import automation as auto
+
+import basic_pulumi
+import metrics
+from basic_pulumi import ProvisioningError
+from runs import recovery
+from runs.slot_files import SlotFile
+from settings import Settings
+from warm_pulumi import deadline, own_deadline
+
+logger = logging.getLogger(__name__)
+
+# Given a stack name and a callback for the pids of what it starts, returns how to drive Pulumi;
+# the pulumi_command in it can be closed.
+OpenWorkspace = Callable[[str, Callable[[int], object]], auto.LocalWorkspaceOptions]
+
+
+class SupportsClose(Protocol):
+    """A pulumi_command that may keep processes."""
+
+    def close(self) -> None:
+        """End them."""
+
+
+class Slot:
+    """One stack, which runs one request at a time."""
+
+    def __init__(self, name: str, program: str, settings: Settings, file: SlotFile) -> None:
+        self.name = name
+        self.runs = 0
+        self.options = auto.LocalWorkspaceOptions()
+        self._program = program
+        self._settings = settings
+        self._file = file
+
+    def open(self, open_workspace: OpenWorkspace) -> None:
+        """Get ready to run, and kill what a dead owner of this slot left running."""
+        self._file.end_last_process()
+        self.options = open_workspace(self.name, self._file.note_process)
+
+    def context(self, request: str) -> basic_pulumi.Context:
+        """Return the context of a run that asks the program for `request`."""
+        return basic_pulumi.set_context(
+            org=self._settings.org,
+            project=PurePath(self._program).name,
+            stack=self.name,
+            dirname=self._program,
+            req=request,
+        )
+
+    def deadline(self) -> AbstractContextManager[None]:
+        """Let the steps in the body take as long as a run may."""
+        return deadline(self._settings.run_timeout)
+
+    @contextmanager
+    def ephemeral(self, stack: auto.Stack) -> Iterator[None]:
+        """Destroy `stack` after the body, whatever happened in it.
+
+        A destroy that fails takes no answer away: the slot is recovered before its next use.
+        """
+        try:
+            yield
+        finally:
+            try:
+                with own_deadline(self._settings.destroy_timeout):
+                    basic_pulumi.destroy_stack(stack, destroy=True)
+            except ProvisioningError:
+                logger.exception('stack %s was not destroyed; it will be recovered', stack.name)
+            else:
+                self._file.mark(clean=True)
+
+    def make_ready(self) -> None:
+        """Recover the slot if its last run left it unclean, and mark it as in use.
+
+        Raises ProvisioningError when it cannot be recovered.
+        """
+        if not self.is_clean:
+            with (
+                metrics.counted_outcome(metrics.RECOVERIES),
+                own_deadline(self._settings.destroy_timeout),
+            ):
+                recovery.recover(basic_pulumi.set_stack(self.context(''), self.options))
+        self._file.mark(clean=False)
+
+    def warm_up(self) -> None:
+        """Have the engine running before the first request.
+
+        Raises ProvisioningError.
+        """
+        self.make_ready()
+        basic_pulumi.set_stack(self.context(''), self.options)
+        self._file.mark(clean=True)
+
+    def drop_history(self) -> None:
+        """Remove what Pulumi remembers of earlier runs, which would slow down the next ones."""
+        context = self.context('')
+        workspace = auto.LocalWorkspace(
+            work_dir=basic_pulumi.find_local(context['dirname']),
+            env_vars=self.options.env_vars,
+            pulumi_command=self.options.pulumi_command,
+        )
+        self._file.mark(clean=False)
+        with own_deadline(self._settings.destroy_timeout):
+            workspace.remove_stack(context['stack_name'], preserve_config=True)
+        self._file.mark(clean=True)
+        self.runs = 0
+
+    def close(self) -> None:
+        """End what the slot keeps running and give its name up."""
+        if self.options.pulumi_command:
+            cast(SupportsClose, self.options.pulumi_command).close()
+        self._file.close()
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing of an earlier run is left."""
+        return self._file.record.clean

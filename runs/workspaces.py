@@ -1,0 +1,172 @@
+"""Where Pulumi keeps what it knows for us: backend, passphrase, home folder, environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pulumi import automation as auto
+from semver import VersionInfo
+
+import engine
+from basic_pulumi import EngineUnavailableError
+from engine import Engine, EngineError
+from settings import CANCEL_GRACE, Settings
+from warm_pulumi import ColdPulumi, WarmPulumi
+
+# What a command line needs, and what backends, key services and cloud providers read.
+# Not PULUMI_OPTION_*: such a variable sets any flag of any command.
+CHILD_VARIABLES = re.compile(
+    'PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|SSL_CERT_.*|PULUMI_(?!OPTION_).*'
+    '|(HTTPS?|NO)_PROXY|(https?|no)_proxy|(AWS|AZURE|ARM|GOOGLE|GCLOUD|CLOUDSDK|VAULT)_.*|PG.*'
+)
+
+
+def open_workspace(
+    settings: Settings, program: Path, stack: str, on_start: Callable[[int], object]
+) -> auto.LocalWorkspaceOptions:
+    """Return the options with which `stack` of the project in `program` is driven.
+
+    Makes the state folder, its passphrase and the slot's home folder when they are missing.
+
+    on_start: called with the pid of each process that drives Pulumi.
+
+    Raises EngineUnavailableError when there is no engine.
+    """
+    found = find_engine(settings)
+    return auto.LocalWorkspaceOptions(
+        pulumi_command=_command(settings, found, on_start),
+        env_vars=environment(settings, found, stack, program),
+    )
+
+
+def _command(
+    settings: Settings, found: Engine, on_start: Callable[[int], object]
+) -> auto.PulumiCommand:
+    if settings.engine != 'cli' and found.warm:
+        return WarmPulumi(str(found.warm), str(found.pulumi), environ=child_environ(settings))
+    if settings.engine == 'warm':
+        raise EngineUnavailableError(
+            f'ENGINE=warm needs our own build, but {found.pulumi} is used ({found.source}); '
+            'unset PULUMI, take pulumi off PATH, or set ENGINE=auto'
+        )
+    return cold(settings, found, on_start)
+
+
+def cold(
+    settings: Settings, found: Engine, on_start: Callable[[int], object] = lambda pid: None
+) -> ColdPulumi:
+    """Return a command that runs the stock CLI with the environment that children may see."""
+    return ColdPulumi(
+        str(found.pulumi),
+        VersionInfo(*found.version),
+        environ=child_environ(settings),
+        grace=CANCEL_GRACE,
+        on_start=on_start,
+    )
+
+
+def child_environ(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the part of the service's environment that Pulumi and the programs get to see.
+
+    The rest, the service's own token among it, is none of their business.
+    """
+    named = {name.strip() for name in settings.child_env.split(',')}
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in named or CHILD_VARIABLES.fullmatch(name)
+    }
+
+
+def find_engine(settings: Settings) -> Engine:
+    """Return the engine that is ready.
+
+    Raises EngineUnavailableError when there is none, or PULUMI names an unusable one.
+    """
+    try:
+        found = engine.find(settings.pulumi)
+    except EngineError as error:
+        raise EngineUnavailableError(str(error)) from error
+    if found is None:
+        raise EngineUnavailableError('no Pulumi engine is set up: run `make setup`')
+    return found
+
+
+def environment(settings: Settings, found: Engine, stack: str, program: Path) -> dict[str, str]:
+    """Return what Pulumi's processes get on top of the service's own environment."""
+    variables = {
+        'PULUMI_BACKEND_URL': backend_url(settings),
+        'PULUMI_HOME': settings.pulumi_home or str(_home(settings, found, stack)),
+        'PULUMI_SKIP_UPDATE_CHECK': 'true',
+        # A copy of each checkpoint beside its history is of no use to a stack that lives a second.
+        'PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS': 'true',
+        # The venv first: the language host that we build takes `python3` from PATH.
+        'PATH': os.pathsep.join(
+            [str(program / 'venv' / 'bin'), str(found.bin), os.environ.get('PATH', os.defpath)]
+        ),
+        **_passphrase(settings),
+    }
+    if found.plugins:
+        # It comes with the plugins that it needs.
+        variables['PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION'] = 'true'
+        if not settings.pulumi_home:
+            variables['PULUMI_IGNORE_AMBIENT_PLUGINS'] = 'true'
+    return variables
+
+
+def backend_url(settings: Settings) -> str:
+    """Return the URL of the backend: the user's, or the embedded one's folder (made if missing)."""
+    if settings.backend_url:
+        return settings.backend_url
+    folder = state_dir(settings) / 'backend'
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder.as_uri()
+
+
+def state_dir(settings: Settings) -> Path:
+    """Return the state folder, made for the owner alone when it is missing."""
+    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return settings.state_dir
+
+
+def _passphrase(settings: Settings) -> dict[str, str]:
+    if settings.passphrase:
+        return {'PULUMI_CONFIG_PASSPHRASE': settings.passphrase}
+    file = settings.passphrase_file or str(_own_passphrase(state_dir(settings) / 'passphrase'))
+    return {'PULUMI_CONFIG_PASSPHRASE_FILE': file}
+
+
+def _own_passphrase(file: Path) -> Path:
+    """Return the file with our passphrase, generated on first use; never overwritten."""
+    if not file.exists():
+        new = file.with_name(f'{file.name}.{secrets.token_hex(4)}')
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w') as handle:
+            handle.write(secrets.token_urlsafe(32))
+        try:
+            os.link(new, file)
+        except FileExistsError:
+            pass  # another process was first, and its passphrase counts
+        finally:
+            new.unlink()
+    return file
+
+
+def _home(settings: Settings, found: Engine, stack: str) -> Path:
+    """Return the PULUMI_HOME of one slot; the plugins in it are shared by all slots.
+
+    Slots do not share the whole of it: `stack select` writes a file there, not atomically.
+    """
+    state = state_dir(settings)
+    home = state / 'home' / stack
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    plugins = found.plugins or state / 'plugins'
+    plugins.mkdir(mode=0o700, exist_ok=True)
+    link = home / 'plugins'
+    if not link.is_symlink() or link.readlink() != plugins:
+        link.unlink(missing_ok=True)
+        link.symlink_to(plugins)
+    return home

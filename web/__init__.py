@@ -1,0 +1,1 @@
+"""The HTTP machinery around the routes: access, errors, logs, health."""

@@ -1,0 +1,120 @@
+"""Whether the process lives and the service could run something, and its figures."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import falcon
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pulumi import automation as auto
+
+import basic_pulumi
+import metrics
+from runs import program_venv, workspaces
+from settings import Settings
+from warm_pulumi import ColdPulumi, WarmPulumiError, deadline
+from web import draining
+
+FRESH = 10.0
+CHECK_DEADLINE = 20.0
+
+Check = Callable[[], None]
+
+
+class NotReadyError(Exception):
+    """Something that a run needs is missing; the message says what, and names no path."""
+
+
+class Health:
+    """The process lives; that it answers is all there is to it."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.media = {'status': 'ok'}
+
+    on_head = on_get
+
+
+class Readiness:
+    """Whether a run could succeed; asked at most every FRESH seconds, and by one at a time."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self._lock = threading.Lock()
+        self._known_until = 0.0
+        self._reason: str | None = None
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        if draining.is_draining():
+            raise falcon.HTTPServiceUnavailable(description='The service is shutting down.')
+        reason = self._current_reason()
+        if reason:
+            raise falcon.HTTPServiceUnavailable(description=reason)
+        resp.media = {'status': 'ready'}
+
+    on_head = on_get
+
+    def _current_reason(self) -> str | None:
+        with self._lock:
+            if time.monotonic() >= self._known_until:
+                try:
+                    self._check()
+                    self._reason = None
+                except NotReadyError as error:
+                    self._reason = str(error)
+                self._known_until = time.monotonic() + FRESH
+            return self._reason
+
+
+class Metrics:
+    """The figures, in Prometheus's text format."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.content_type = CONTENT_TYPE_LATEST
+        resp.data = generate_latest(metrics.REGISTRY)
+
+
+def check(settings: Settings, program: Path) -> None:
+    """Look at everything that a run of `program` needs, without an update.
+
+    Raises NotReadyError.
+    """
+    try:
+        found = workspaces.find_engine(settings)
+    except basic_pulumi.EngineUnavailableError as error:
+        raise NotReadyError('The engine is missing.') from error
+    if not program_venv.is_complete(program):
+        raise NotReadyError("The program's virtual environment is not ready.")
+    try:
+        _check_backend(settings)
+        environment = workspaces.environment(settings, found, settings.stack, program)
+    except OSError as error:
+        raise NotReadyError('The state folder cannot be written.') from error
+    _check_passphrase(settings, workspaces.cold(settings, found), environment, program)
+
+
+def _check_backend(settings: Settings) -> None:
+    """Write to the embedded backend; Pulumi itself asks any other (see _check_passphrase)."""
+    if not settings.backend_url:
+        workspaces.backend_url(settings)
+        with tempfile.TemporaryFile(dir=workspaces.state_dir(settings) / 'backend') as probe:
+            probe.write(b'ready?')
+
+
+def _check_passphrase(
+    settings: Settings, command: ColdPulumi, environment: dict[str, str], program: Path
+) -> None:
+    """Have Pulumi read the first slot's state, for which it must decrypt with the passphrase."""
+    name = auto.fully_qualified_stack_name(settings.org, program.name, settings.stack)
+    arguments = ['stack', 'output', '--json', '--show-secrets', '--stack', name]
+    try:
+        # A stack that was never made has no passphrase yet.
+        with contextlib.suppress(auto.StackNotFoundError), deadline(CHECK_DEADLINE):
+            command.run(arguments, str(program), environment)
+    except (auto.CommandError, WarmPulumiError, OSError) as error:
+        reason = 'passphrase is wrong' if 'passphrase' in str(error) else 'backend does not answer'
+        raise NotReadyError(f'The {reason}.') from error

@@ -1,0 +1,76 @@
+"""Every error that leaves the service: one JSON shape (RFC 9457), decided in one place."""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import falcon
+
+from basic_pulumi import (
+    BusyError,
+    DeadlineError,
+    EngineUnavailableError,
+    ProgramFailedError,
+    ProvisioningError,
+)
+
+logger = logging.getLogger(__name__)
+
+# What a client may know of each error; the rest is in the log under the request's id.
+STATUS: dict[type[ProvisioningError], tuple[HTTPStatus, str]] = {
+    ProgramFailedError: (HTTPStatus.BAD_GATEWAY, 'The program failed.'),
+    EngineUnavailableError: (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        'The engine is missing or not set up rightly; the log of the service says more.',
+    ),
+    BusyError: (HTTPStatus.SERVICE_UNAVAILABLE, 'No slot became free in time; try again later.'),
+    DeadlineError: (HTTPStatus.GATEWAY_TIMEOUT, 'The run took longer than it may.'),
+}
+
+
+def install(app: falcon.App[Any, Any]) -> None:
+    """Make `app` answer every error as application/problem+json."""
+    app.add_error_handler(Exception, _on_defect)
+    app.add_error_handler(ProvisioningError, _on_provisioning_error)
+    app.add_error_handler(falcon.HTTPError, _on_http_error)
+
+
+def _on_provisioning_error(
+    req: falcon.Request, resp: falcon.Response, error: ProvisioningError, params: dict[str, Any]
+) -> None:
+    logger.error('%s: %s', type(error).__name__, error, exc_info=error)
+    status, detail = STATUS[type(error)]
+    _problem(req, resp, status, detail)
+    if isinstance(error, BusyError):
+        resp.retry_after = str(error.retry_after)
+
+
+def _on_defect(
+    req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]
+) -> None:
+    logger.error('unexpected %s', type(error).__name__, exc_info=error)
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    _problem(req, resp, status, 'The service has a defect; its log says more.')
+
+
+def _on_http_error(
+    req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, params: dict[str, Any]
+) -> None:
+    resp.set_headers(error.headers or {})
+    _problem(req, resp, HTTPStatus(error.status_code), error.description)
+
+
+def _problem(
+    req: falcon.Request, resp: falcon.Response, status: HTTPStatus, detail: str | None
+) -> None:
+    problem = {'title': status.phrase, 'status': status.value}
+    if detail:
+        problem['detail'] = detail
+    problem['request_id'] = req.context.request_id
+    resp.status = falcon.code_to_http_status(status.value)
+    resp.content_type = 'application/problem+json'
+    resp.text = json.dumps(problem)
+    resp.cache_control = ['no-store']
