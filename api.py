@@ -16,14 +16,17 @@ from pulumi import automation as auto
 
 import basic_pulumi
 import engine
-import problems
-import request_log
-import workspaces
-from basic_pulumi import ProgramFailedError
+import metrics
+from basic_pulumi import BusyError, ProgramFailedError
+from runs import workspaces
+from runs.slots import RETRY_AFTER, Slots
 from settings import Settings, SettingsError
-from slots import Slots
+from web import access, draining, health, openapi, problems, request_log
+from web.audit import audited
 
 PROGRAM = 'burner-program'
+
+SpinUp = Callable[[str], auto.UpResult]
 
 
 @functools.cache
@@ -44,7 +47,11 @@ def spin_up_program(requested: str, slots: Slots | None = None) -> auto.UpResult
 
     Raises basic_pulumi.ProvisioningError.
     """
-    with (slots or default_slots()).lease() as slot, slot.deadline():
+    with (
+        (slots or default_slots()).lease() as slot,
+        audited(slot.name, f'run {requested}'),
+        slot.deadline(),
+    ):
         context = slot.context(requested)
         basic_pulumi.spin_venv(context['dirname'])
         stack = basic_pulumi.set_stack(context, slot.options)
@@ -57,7 +64,7 @@ def spin_up_program(requested: str, slots: Slots | None = None) -> auto.UpResult
 class Randomizer:
     """The greeting, and three kinds of random value, each from a stack made for the request."""
 
-    def __init__(self, spin_up: Callable[[str], auto.UpResult]) -> None:
+    def __init__(self, spin_up: SpinUp) -> None:
         self._spin_up = spin_up
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -77,8 +84,21 @@ class Randomizer:
 
     def _answer(self, resp: falcon.Response, requested: str) -> None:
         resp.cache_control = ['no-store']
-        result = self._spin_up(requested)
+        if draining.is_draining():
+            raise BusyError('the service is shutting down', RETRY_AFTER)
+        with metrics.counted_outcome(metrics.RUNS, route=f'/{requested}'):
+            result = self._spin_up(requested)
         resp.media = {'response': f'{_output(result, requested)}'}
+
+
+class Description:
+    """The service's OpenAPI document."""
+
+    def __init__(self) -> None:
+        self._document = openapi.document()
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.media = self._document
 
 
 def _output(result: auto.UpResult, name: str) -> Any:
@@ -88,18 +108,32 @@ def _output(result: auto.UpResult, name: str) -> Any:
     return '[secret]' if output.secret else output.value
 
 
-def create_app(spin_up: Callable[[str], auto.UpResult] = spin_up_program) -> falcon.App[Any, Any]:
+def create_app(
+    spin_up: SpinUp = spin_up_program,
+    settings: Settings | None = None,
+    check: health.Check | None = None,
+) -> falcon.App[Any, Any]:
     """Return the WSGI application.
 
     spin_up: runs the program for a request; see spin_up_program.
+    settings: who may call; from the environment when None.
+    check: tells whether a run could succeed; see health.check.
     """
-    app = falcon.App(middleware=[request_log.Middleware()])
+    settings = settings or Settings.from_env()
+    program = Path(basic_pulumi.find_local(PROGRAM))
+    middleware: list[Any] = [request_log.Middleware(), access.Middleware(settings)]
+    app = falcon.App(middleware=middleware)
     problems.install(app)
     randomizer = Randomizer(spin_up)
     app.add_route('/', randomizer)
     app.add_route('/id', randomizer, suffix='id')
     app.add_route('/uuid', randomizer, suffix='uuid')
     app.add_route('/string', randomizer, suffix='string')
+    app.add_route('/healthz', health.Health())
+    readiness = check or functools.partial(health.check, settings, program)
+    app.add_route('/readyz', health.Readiness(readiness))
+    app.add_route('/metrics', health.Metrics())
+    app.add_route('/openapi.json', Description())
     return app
 
 
@@ -114,7 +148,7 @@ def main() -> int:
     except (SettingsError, engine.EngineError) as error:
         print(error, file=sys.stderr)
         return 1
-    request_log.configure(settings.log_level)
+    request_log.configure(settings.log_level, settings.log_format)
     # Falcon types the environ more narrowly than wsgiref does.
     server = make_server(settings.host, settings.port, api)  # type: ignore[arg-type]
     with server as httpd:

@@ -20,7 +20,8 @@ from pathlib import Path
 import pulumi
 from pulumi import automation as auto
 
-import program_venv
+import metrics
+from runs import program_venv
 from warm_pulumi import CommandTimeoutError, EngineStartError
 
 Context = dict[str, str]
@@ -97,7 +98,7 @@ def spin_venv(dirname: str) -> None:
 
     Raises EngineUnavailableError when it cannot be made.
     """
-    with _reported('Failure while setting up a virtual environment:'):
+    with _reported('venv', 'Failure while setting up a virtual environment:'):
         pulumi.info('Preparing a virtual environment...')
         program_venv.ensure(Path(find_local(dirname)))
         pulumi.info('Virtual environment set up')
@@ -110,7 +111,7 @@ def set_stack(context: Context, options: auto.LocalWorkspaceOptions | None = Non
 
     Raises ProvisioningError: EngineUnavailableError when the backend or the engine is not usable.
     """
-    with _reported('Failure when trying to initialize the stack:', EngineUnavailableError):
+    with _reported('stack', 'Failure when trying to initialize the stack:', EngineUnavailableError):
         stack = auto.create_or_select_stack(
             stack_name=context['stack_name'],
             work_dir=find_local(context['dirname']),
@@ -125,7 +126,9 @@ def configure_project(stack: auto.Stack, context: Context) -> None:
 
     Raises ProvisioningError.
     """
-    with _reported('Failure when trying to set project configuration:', EngineUnavailableError):
+    with _reported(
+        'config', 'Failure when trying to set project configuration:', EngineUnavailableError
+    ):
         pulumi.info('Setting up the project config')
         stack.set_config('request', auto.ConfigValue(value=context['request']))
         pulumi.info('Project config set successfully')
@@ -138,7 +141,7 @@ def refresh_stack(stack: auto.Stack, clear_pending_creates: bool | None = None) 
 
     Raises ProvisioningError.
     """
-    with _reported('Failure when trying to refresh the stack:'):
+    with _reported('refresh', 'Failure when trying to refresh the stack:'):
         pulumi.info('Refreshing the stack')
         stack.refresh(on_output=stream, clear_pending_creates=clear_pending_creates)
         pulumi.info('Successfully refreshed stack')
@@ -149,7 +152,7 @@ def unlock_stack(stack: auto.Stack) -> None:
 
     Raises ProvisioningError.
     """
-    with _reported('Failure when trying to unlock the stack:'):
+    with _reported('unlock', 'Failure when trying to unlock the stack:'):
         stack.cancel()
 
 
@@ -158,7 +161,7 @@ def update_stack(stack: auto.Stack) -> auto.UpResult:
 
     Raises ProvisioningError: ProgramFailedError when the program or a resource fails.
     """
-    with _reported('Failure when trying to update the stack:'):
+    with _reported('update', 'Failure when trying to update the stack:'):
         pulumi.info('Updating stack...')
         result = stack.up(on_output=stream)
         pulumi.info('Successfully updated the stack')
@@ -174,7 +177,7 @@ def destroy_stack(stack: auto.Stack, destroy: bool = False) -> None:
 
     Raises ProvisioningError.
     """
-    with _reported('Failure when trying to destroy the stack:'):
+    with _reported('destroy', 'Failure when trying to destroy the stack:'):
         if not destroy:
             pulumi.info('You need to set destroy to true. Stack still up.')
             return
@@ -185,14 +188,15 @@ def destroy_stack(stack: auto.Stack, destroy: bool = False) -> None:
 
 @contextmanager
 def _reported(
-    message: str, failure: type[ProvisioningError] = ProgramFailedError
+    step: str, message: str, failure: type[ProvisioningError] = ProgramFailedError
 ) -> Iterator[None]:
-    """Log `message` when the step fails, and give its error the class that callers know.
+    """Time a step; when it fails, log `message` and give its error the class that callers know.
 
     failure: what it means when Pulumi's command fails for no reason that we know by its text.
     """
     try:
-        yield
+        with metrics.STEPS.labels(step).time():
+            yield
     except Exception as error:
         pulumi.error(message)
         raise _translated(error, failure) from error

@@ -1,11 +1,12 @@
 """How gunicorn serves `api:api`; it finds this file by itself when started here."""
 
+import math
 import sys
 from typing import Any
 
 import engine
-import request_log
 from settings import Settings, SettingsError
+from web import draining, request_log
 
 try:
     settings = Settings.from_env()
@@ -17,13 +18,15 @@ bind = f'{settings.host}:{settings.port}'
 # Slots, metrics and logs live in one process; threads wait on processes, so one is enough.
 workers = 1
 worker_class = 'gthread'
-# A thread per running request, as many that wait for a slot, and some for health checks.
-threads = settings.slots * 2 + 4
+# A thread for each run, each request that waits for a slot, and some for health checks.
+threads = settings.slots + settings.queue_limit + 4
 
 # The main loop of a gthread worker beats, not its requests: this only ends a worker that hangs.
 timeout = 30
-# SIGTERM lets what runs finish: a run and the destroy after it, with time to cancel each.
-graceful_timeout = int(settings.run_timeout + settings.destroy_timeout + 30)
+# SIGTERM lets what runs finish: a run and the destroy after it, and some time to stop.
+graceful_timeout = math.ceil(settings.longest_request) + 10
+# State, passphrase and logs are for the owner alone.
+umask = 0o077
 
 # A recycled worker would cut running updates short, and a preloaded one would fork gRPC.
 max_requests = 0
@@ -36,7 +39,12 @@ control_socket_disable = True
 
 
 def on_starting(server: Any) -> None:
-    """Set the engine up before the first worker starts, so that no request waits for it."""
+    """Refuse to start where a request could be cut short, and set the engine up."""
+    if server.cfg.graceful_timeout < settings.longest_request:
+        sys.exit(
+            f'--graceful-timeout {server.cfg.graceful_timeout} is shorter than a request may take '
+            f'({settings.longest_request:g} s): raise it, or lower RUN_TIMEOUT and DESTROY_TIMEOUT.'
+        )
     try:
         engine.set_up(settings.pulumi)
     except engine.EngineError as error:
@@ -44,5 +52,11 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Log with request ids, in the worker that serves them."""
-    request_log.configure(settings.log_level)
+    """Log with request ids and notice SIGTERM, in the worker that serves."""
+    request_log.configure(settings.log_level, settings.log_format)
+    draining.begin_on_sigterm()
+    if settings.slot_start == 'eager':
+        # Only here: what it imports must not be loaded before the fork.
+        from api import default_slots
+
+        default_slots().open_all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -12,6 +13,9 @@ from typing import Any
 ROOT = Path(__file__).absolute().parent
 # Stricter than Pulumi's own rule, which lets `..` and a leading dash through.
 STACK_NAME = re.compile('[a-z0-9][a-z0-9-]{0,59}')
+DAY = 86400.0
+# What Pulumi gets to end by itself once its deadline has passed.
+CANCEL_GRACE = 10.0
 LOG_LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR')
 
 
@@ -19,22 +23,34 @@ class SettingsError(Exception):
     """A setting has a value that cannot be used; the message names it and says what can."""
 
 
-def _setting(variable: str, default: Any, help_text: str) -> Any:
-    return field(default=default, metadata={'variable': variable, 'help': help_text})
+def _setting(variable: str, default: Any, help_text: str, secret: bool = False) -> Any:
+    metadata = {'variable': variable, 'help': help_text}
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True)
 class Settings:
     """What the environment decides, read once at start."""
 
-    host: str = _setting('HOST', '127.0.0.1', 'Address to listen on.')
+    host: str = _setting('HOST', '127.0.0.1', 'Address to listen on; beyond loopback with a token.')
     port: int = _setting('PORT', 8000, 'Port to listen on.')
+    api_token: str = _setting(
+        'API_TOKEN', '', 'Bearer token that every run must carry; empty: none.', secret=True
+    )
+    api_token_file: str = _setting('API_TOKEN_FILE', '', 'File with that token.')
+    allowed_hosts: str = _setting(
+        'ALLOWED_HOSTS', '', 'Host names, with commas, that requests may name beside loopback.'
+    )
     pulumi: str = _setting('PULUMI', '', 'The pulumi executable; empty: PATH, then our own build.')
     engine: str = _setting(
         'ENGINE', 'auto', '`warm`, `cli`, or `auto`: warm where it is built, else the CLI.'
     )
     slots: int = _setting('SLOTS', 4, 'Runs at the same time, each on a stack of its own.')
-    slot_wait: float = _setting('SLOT_WAIT', 30.0, 'Seconds a request waits for a free slot.')
+    slot_start: str = _setting(
+        'SLOT_START', 'lazy', '`lazy`: slots start when needed; `eager`: all when the service does.'
+    )
+    slot_wait: float = _setting('SLOT_WAIT', 60.0, 'Seconds a request waits for a free slot.')
+    queue_limit: int = _setting('QUEUE_LIMIT', 16, 'Requests that may wait; more are refused.')
     run_timeout: float = _setting('RUN_TIMEOUT', 60.0, 'Seconds for the steps of one run.')
     destroy_timeout: float = _setting('DESTROY_TIMEOUT', 60.0, 'Seconds for the destroy after it.')
     runs_per_history: int = _setting(
@@ -46,10 +62,10 @@ class Settings:
     )
     org: str = _setting('PULUMI_ORG', 'organization', 'Organisation of the stacks.')
     backend_url: str = _setting(
-        'PULUMI_BACKEND_URL', '', 'Any Pulumi backend; empty: the embedded one in STATE_DIR.'
+        'PULUMI_BACKEND_URL', '', 'Any Pulumi backend; empty: the embedded one.', secret=True
     )
     passphrase: str = _setting(
-        'PULUMI_CONFIG_PASSPHRASE', '', 'Passphrase of the secrets; empty: the file, then our own.'
+        'PULUMI_CONFIG_PASSPHRASE', '', 'Passphrase of the secrets; empty: the file.', secret=True
     )
     passphrase_file: str = _setting(
         'PULUMI_CONFIG_PASSPHRASE_FILE', '', 'File with that passphrase; empty: made in STATE_DIR.'
@@ -57,17 +73,40 @@ class Settings:
     pulumi_home: str = _setting(
         'PULUMI_HOME', '', "Pulumi's own folder; empty: one per slot in STATE_DIR."
     )
+    child_env: str = _setting(
+        'CHILD_ENV', '', 'Further variables, with commas, that programs and plugins get to see.'
+    )
     log_level: str = _setting('LOG_LEVEL', 'INFO', '`DEBUG`, `INFO`, `WARNING` or `ERROR`.')
+    log_format: str = _setting('LOG_FORMAT', 'plain', '`plain` or `json`, one line each.')
 
     def __post_init__(self) -> None:
         _check(self.engine in ('auto', 'warm', 'cli'), 'ENGINE', 'auto, warm or cli')
+        _check(self.slot_start in ('lazy', 'eager'), 'SLOT_START', 'lazy or eager')
         _check(0 <= self.port <= 65535, 'PORT', 'a number from 0 to 65535')
         _check(1 <= self.slots <= 64, 'SLOTS', 'a number from 1 to 64')
+        _check(0 <= self.queue_limit <= 1000, 'QUEUE_LIMIT', 'a number from 0 to 1000')
         _check(self.runs_per_history >= 1, 'RUNS_PER_HISTORY', 'a number from 1 up')
         _check(self.log_level in LOG_LEVELS, 'LOG_LEVEL', ', '.join(LOG_LEVELS))
+        _check(self.log_format in ('plain', 'json'), 'LOG_FORMAT', 'plain or json')
         _check(STACK_NAME.fullmatch(self.stack), 'STACK', 'lower-case letters, digits and dashes')
         for name in ('slot_wait', 'run_timeout', 'destroy_timeout'):
-            _check(getattr(self, name) > 0, name.upper(), 'a number of seconds above 0')
+            value = getattr(self, name)
+            _check(0 < value <= DAY, name.upper(), 'a number of seconds above 0, at most a day')
+        if not (self.is_loopback or self.api_token):
+            raise SettingsError(
+                f'HOST={self.host} can be reached from elsewhere, and every GET makes '
+                'infrastructure: set API_TOKEN or API_TOKEN_FILE, or listen on 127.0.0.1.'
+            )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        return self.host == 'localhost' or _is_loopback_address(self.host)
+
+    @property
+    def longest_request(self) -> float:
+        """Seconds from a run's begin to the end of its destroy, with the time to cancel each."""
+        return self.run_timeout + self.destroy_timeout + 2 * CANCEL_GRACE
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -80,6 +119,8 @@ class Settings:
             text = environ.get(each.metadata['variable'], '')
             if text:
                 given[each.name] = _parse(each.metadata['variable'], text, type(each.default))
+        if 'api_token_file' in given and 'api_token' not in given:
+            given['api_token'] = _read_token(given['api_token_file'])
         return cls(**given)
 
 
@@ -90,6 +131,22 @@ def _parse(variable: str, text: str, kind: type[Any]) -> Any:
         return kind(text)
     except ValueError as error:
         raise SettingsError(f'{variable}={text} is not a number.') from error
+
+
+def _read_token(file: str) -> str:
+    try:
+        token = Path(file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f'API_TOKEN_FILE={file} cannot be read: {error}.') from error
+    _check(token, 'API_TOKEN_FILE', 'a file that is not empty')
+    return token
+
+
+def _is_loopback_address(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _check(holds: object, variable: str, wanted: str) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
+from dataclasses import fields
 
 import pytest
 
-OURS = re.compile(
-    'PULUMI.*|HOST|PORT|ENGINE|SLOT.*|RUN_TIMEOUT|DESTROY_TIMEOUT|STACK|STATE_DIR|RUNS_.*|LOG_LEVEL'
-)
+from settings import Settings
+
+OURS = {each.metadata['variable'] for each in fields(Settings)}
 
 
 @pytest.fixture(autouse=True)
 def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings of whoever runs the tests out of them."""
     for variable in list(os.environ):
-        if OURS.fullmatch(variable):
+        if variable in OURS or variable.startswith('PULUMI_'):
             monkeypatch.delenv(variable)

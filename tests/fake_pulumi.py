@@ -12,7 +12,7 @@ from pulumi import automation as auto
 from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
-from slots import Slots
+from runs.slots import Slots
 
 OnOutput = Callable[[str], object]
 MakeSlots = Callable[..., Slots]

@@ -31,6 +31,7 @@ class ColdPulumi(PulumiCommand):
     :param version: Its version.
     :param timeout: What one command may take, in seconds; None for as long as it needs.
     :param grace: What a command that is late gets to cancel gracefully before it is killed.
+    :param environ: What every command gets under what its workspace adds; None for os.environ.
     :param on_start: Called with the pid of each command; it leads a session of its own.
     """
 
@@ -41,6 +42,7 @@ class ColdPulumi(PulumiCommand):
         *,
         timeout: float | None = None,
         grace: float = 10.0,
+        environ: Mapping[str, str] | None = None,
         on_start: Callable[[int], object] = lambda pid: None,
     ) -> None:
         # Without the constructor of the base class, whose one act is to run `pulumi version`.
@@ -48,6 +50,7 @@ class ColdPulumi(PulumiCommand):
         self.version = version
         self._timeout = timeout
         self._grace = grace
+        self._environ = environ
         self._on_start = on_start
 
     def close(self) -> None:
@@ -63,10 +66,11 @@ class ColdPulumi(PulumiCommand):
     ) -> CommandResult:
         """Runs a Pulumi command, like ``PulumiCommand.run``."""
         deadline = for_command(self._timeout)
+        base = os.environ if self._environ is None else self._environ
         process = subprocess.Popen(
             [self.command, '--non-interactive', *args],
             cwd=cwd,
-            env={**os.environ, **additional_env, 'PULUMI_AUTOMATION_API': 'true'},
+            env={**base, **additional_env, 'PULUMI_AUTOMATION_API': 'true'},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
