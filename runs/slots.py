@@ -46,7 +46,7 @@ class Slots:
         self._changed = threading.Condition()
         self._housekeeper = ThreadPoolExecutor(1, thread_name_prefix='slot-housekeeper')
         metrics.SLOTS_FREE.set_function(self._available)
-        metrics.QUEUE_LENGTH.set_function(lambda: self._waiting)
+        metrics.QUEUE_LENGTH.set_function(lambda: self.queue_length)
 
     def open_all(self) -> None:
         """Open every slot now instead of when it is needed.
@@ -78,6 +78,11 @@ class Slots:
         self._housekeeper.shutdown(wait=True)
         for slot in [*self._free, *self._set_aside]:
             slot.close()
+
+    @property
+    def queue_length(self) -> int:
+        """How many requests wait for a slot."""
+        return self._waiting
 
     def _take_ready(self) -> Slot:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 
 import falcon
 
@@ -11,6 +12,8 @@ from settings import Settings
 LOOPBACK_NAMES = {'localhost', '127.0.0.1', '::1'}
 # What a load balancer or an orchestrator asks without a token.
 OPEN_PATHS = {'/healthz', '/readyz'}
+
+HOST = re.compile(r'(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]+))(?::\d+)?')
 
 HEADERS = {
     'X-Content-Type-Options': 'nosniff',
@@ -51,6 +54,5 @@ class Middleware:
 
 def _host(req: falcon.Request) -> str:
     """Return the name in the Host header, in lower case, without port and brackets."""
-    host = (req.get_header('Host') or '').strip().lower()
-    name = host[: host.find(']') + 1] if host.startswith('[') else host.partition(':')[0]
-    return name.strip('[]')
+    match = HOST.fullmatch(req.get_header('Host') or '')
+    return (match['address'] or match['name']).lower() if match else ''

@@ -46,7 +46,7 @@ class _AddRequestId(logging.Filter):
         return True
 
 
-class _JsonFormatter(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """One JSON object a line, for those who feed logs to a machine."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -69,5 +69,5 @@ def configure(level: str, kind: str) -> None:
     """
     handler = logging.StreamHandler()
     handler.addFilter(_AddRequestId())
-    handler.setFormatter(_JsonFormatter() if kind == 'json' else logging.Formatter(FORMAT))
+    handler.setFormatter(JsonFormatter() if kind == 'json' else logging.Formatter(FORMAT))
     logging.basicConfig(level=level, handlers=[handler])

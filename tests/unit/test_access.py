@@ -1,0 +1,140 @@
+"""Who may call: token, Host, headers; and what children get to see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from falcon import testing
+
+import api
+from runs import workspaces
+from settings import Settings, SettingsError
+from tests.problem import assert_problem
+
+TOKEN = 'a-token-of-the-test'
+
+
+def client(**given: object) -> testing.TestClient:
+    settings = Settings(**given)  # type: ignore[arg-type]
+    return testing.TestClient(api.create_app(settings=settings, check=lambda: None))
+
+
+@pytest.mark.parametrize('host', ['0.0.0.0', '::', '10.0.0.1', 'example.org', ''])
+def test_public_address_needs_a_token(host: str) -> None:
+    """An address that others can reach is refused unless there is a token."""
+    with pytest.raises(SettingsError, match='API_TOKEN'):
+        Settings(host=host)
+    assert Settings(host=host, api_token=TOKEN).host == host
+
+
+@pytest.mark.parametrize('host', ['127.0.0.1', '127.8.9.1', '::1', 'localhost'])
+def test_loopback_needs_none(host: str) -> None:
+    """Loopback is open to this machine without a token."""
+    assert Settings(host=host).is_loopback
+
+
+def test_token_file(tmp_path: Path) -> None:
+    """The token may come from a file, and a file that is missing or empty is refused."""
+    file = tmp_path / 'token'
+    with pytest.raises(SettingsError, match='API_TOKEN_FILE'):
+        Settings.from_env({'API_TOKEN_FILE': str(file)})
+    file.write_text('\n')
+    with pytest.raises(SettingsError, match='API_TOKEN_FILE'):
+        Settings.from_env({'API_TOKEN_FILE': str(file)})
+    file.write_text(TOKEN + '\n')
+    assert Settings.from_env({'API_TOKEN_FILE': str(file)}).api_token == TOKEN
+
+
+def test_secrets_are_not_shown() -> None:
+    """Neither token, nor passphrase, nor the backend's URL is in the settings' own words."""
+    settings = Settings(api_token='s1', passphrase='s2', backend_url='postgres://u:s3@h/d')
+    assert not [secret for secret in ('s1', 's2', 's3') if secret in repr(settings)]
+
+
+@pytest.mark.parametrize(
+    'authorization',
+    [
+        pytest.param(None, id='none'),
+        pytest.param('Bearer wrong', id='wrong'),
+        pytest.param(f'Bearer {TOKEN}x', id='longer'),
+        pytest.param(f'Basic {TOKEN}', id='other scheme'),
+        pytest.param('Bearer', id='empty'),
+        pytest.param('Bearer \u00fc', id='not ascii'),
+        pytest.param(TOKEN, id='no scheme'),
+    ],
+)
+@pytest.mark.parametrize('path', ['/', '/id', '/metrics', '/openapi.json', '/nothing'])
+def test_without_the_token(path: str, authorization: str | None) -> None:
+    """Without the right token a request is refused with a challenge, whatever it asks for."""
+    headers = {'Authorization': authorization} if authorization else {}
+    answer = client(api_token=TOKEN).simulate_get(path, headers=headers, host='localhost')
+    assert_problem(answer.status_code, answer.headers, answer.json, 401)
+    assert answer.headers['www-authenticate'] == 'Bearer'
+
+
+def test_with_the_token() -> None:
+    """With the right token a request is answered."""
+    headers = {'Authorization': f'bearer {TOKEN}'}
+    answer = client(api_token=TOKEN).simulate_get('/', headers=headers, host='localhost')
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize('path', ['/healthz', '/readyz'])
+def test_probes_need_no_token(path: str) -> None:
+    """Health and readiness answer those who have no token and name no host."""
+    assert client(api_token=TOKEN).simulate_get(path, host='10.1.2.3').status_code == 200
+
+
+@pytest.mark.parametrize(
+    ('host', 'status'),
+    [
+        ('localhost', 200),
+        ('LOCALHOST:8000', 200),
+        ('127.0.0.1:8000', 200),
+        ('[::1]:8000', 200),
+        ('mine.example', 200),
+        ('evil.example', 403),
+        ('localhost.evil.example', 403),
+        ('127.0.0.1.evil.example', 403),
+        ('[::1].evil.example', 403),
+        ('', 403),
+    ],
+)
+def test_host(host: str, status: int) -> None:
+    """On loopback only our own names are served, so that no web page can reach the service."""
+    headers = {'Host': host}
+    assert client(allowed_hosts='mine.example').simulate_get('/', headers=headers).status_code == (
+        status
+    )
+
+
+def test_any_host_behind_a_token() -> None:
+    """A public service with a token serves whatever name leads to it."""
+    settings = {'host': '0.0.0.0', 'api_token': TOKEN}
+    headers = {'Authorization': f'Bearer {TOKEN}', 'Host': 'any.example'}
+    assert client(**settings).simulate_get('/', headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize('path', ['/', '/nothing', '/healthz'])
+def test_security_headers(path: str) -> None:
+    """Every answer tells browsers to trust it with nothing."""
+    headers = client().simulate_get(path, host='localhost').headers
+    assert headers['x-content-type-options'] == 'nosniff'
+    assert headers['content-security-policy'] == "default-src 'none'; frame-ancestors 'none'"
+
+
+def test_children_see_what_they_need() -> None:
+    """Pulumi and programs get the variables that they need, not the service's own secrets."""
+    environ = {
+        'PATH': '/bin',
+        'HOME': '/home/me',
+        'AWS_REGION': 'eu',
+        'PULUMI_ACCESS_TOKEN': 'needed by a backend',
+        'PULUMI_OPTION_TARGET': 'sets a flag of every command',
+        'API_TOKEN': TOKEN,
+        'DATABASE_PASSWORD': 'not theirs',
+        'MINE': 'asked for',
+    }
+    seen = workspaces.child_environ(Settings(child_env='MINE, OTHER'), environ)
+    assert seen.keys() == {'PATH', 'HOME', 'AWS_REGION', 'PULUMI_ACCESS_TOKEN', 'MINE'}

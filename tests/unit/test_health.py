@@ -1,0 +1,183 @@
+"""Readiness, metrics, the OpenAPI document, logs and the audit line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import falcon.inspect
+import pytest
+from falcon import testing
+
+import api
+from settings import Settings
+from tests.fake_pulumi import FakeEngine, MakeSlots
+from tests.paths import ROOT
+from tests.problem import assert_problem
+from web import openapi, request_log
+from web.health import NotReadyError
+
+SETTINGS = Settings(allowed_hosts='falconframework.org')  # what the test client says
+
+
+class Check:
+    """Counts how often readiness is looked at."""
+
+    def __init__(self, reason: str | None = None) -> None:
+        self.reason = reason
+        self.count = 0
+
+    def __call__(self) -> None:
+        self.count += 1
+        if self.reason:
+            raise NotReadyError(self.reason)
+
+
+def client(
+    check: Callable[[], None] = lambda: None, spin_up: api.SpinUp = api.spin_up_program
+) -> testing.TestClient:
+    return testing.TestClient(api.create_app(spin_up, SETTINGS, check))
+
+
+@pytest.mark.parametrize('method', ['GET', 'HEAD'])
+@pytest.mark.parametrize('path', ['/healthz', '/readyz'])
+def test_good(path: str, method: str) -> None:
+    """A service that lives and could run something says so."""
+    assert client().simulate_request(method, path).status_code == 200
+
+
+def test_not_ready() -> None:
+    """A service that lacks something says what, and still lives."""
+    asked = client(Check('The engine is missing.'))
+    answer = asked.simulate_get('/readyz')
+    assert_problem(answer.status_code, answer.headers, answer.json, 503)
+    assert answer.json['detail'] == 'The engine is missing.'
+    assert asked.simulate_get('/healthz').status_code == 200
+
+
+def test_readiness_is_cached() -> None:
+    """However many ask, and at once, the surroundings are looked at once in a while."""
+    check = Check()
+    asked = client(check)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: asked.simulate_get('/readyz'), range(20)))
+    assert check.count == 1
+
+
+def test_metrics(fake: FakeEngine, make_slots: MakeSlots) -> None:
+    """Runs, steps and slots are counted."""
+    slots = make_slots(slots=3)
+    asked = client(spin_up=lambda kind: api.spin_up_program(kind, slots))
+
+    def figure(name: str) -> float:
+        lines = asked.simulate_get('/metrics').text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+    runs = 'runs_total{outcome="succeeded",route="/uuid"}'
+    before = figure(runs), figure('step_seconds_count{step="update"}')
+    asked.simulate_get('/uuid')
+    assert (figure(runs), figure('step_seconds_count{step="update"}')) == (
+        before[0] + 1,
+        before[1] + 1,
+    )
+    assert figure('slots_free') == 3
+    assert figure('queue_length') == 0
+
+
+def test_queue_is_bounded(fake: FakeEngine, make_slots: MakeSlots) -> None:
+    """A request beyond the queue's limit is refused at once, not after the wait."""
+    slots = make_slots(slots=1, queue_limit=1, slot_wait=60)
+    asked = client(spin_up=lambda kind: api.spin_up_program(kind, slots))
+    inside, leave = threading.Event(), threading.Event()
+
+    def stay() -> None:
+        inside.set()
+        assert leave.wait(20)
+
+    fake.prepare = lambda command: setattr(command, 'during_up', stay)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(asked.simulate_get, '/id')
+        assert inside.wait(20)
+        second = pool.submit(asked.simulate_get, '/id')
+        while not slots.queue_length:
+            assert not second.done()
+        refused = asked.simulate_get('/id')
+        leave.set()
+        assert [first.result().status_code, second.result().status_code] == [200, 200]
+    assert_problem(refused.status_code, refused.headers, refused.json, 503)
+    assert int(refused.headers['retry-after']) > 0
+
+
+def test_document_has_all_routes() -> None:
+    """The OpenAPI document names the routes and methods that there are, and no other."""
+    routes = falcon.inspect.inspect_routes(api.create_app(settings=SETTINGS))
+    offered = {
+        (route.path, method.method.lower())
+        for route in routes
+        for method in route.methods
+        if not method.internal
+    }
+    described = {
+        (path, method) for path, item in openapi.document()['paths'].items() for method in item
+    }
+    assert described == offered
+
+
+def test_document_is_served() -> None:
+    """The document is served as it is."""
+    assert client().simulate_get('/openapi.json').json == openapi.document()
+
+
+def test_readme_has_all_routes() -> None:
+    """The README's table names every route."""
+    readme = (ROOT / 'README.md').read_text()
+    for path in openapi.document()['paths']:
+        assert f'| `GET {path}` |' in readme
+
+
+@pytest.mark.parametrize(
+    ('error', 'result'), [(None, 'succeeded'), (ZeroDivisionError, 'ZeroDivisionError')]
+)
+def test_audit(
+    fake: FakeEngine,
+    make_slots: MakeSlots,
+    caplog: pytest.LogCaptureFixture,
+    error: type[Exception] | None,
+    result: str,
+) -> None:
+    """Each run leaves one line that says who did what to which stack, and how it ended."""
+
+    def fail() -> None:
+        if error:
+            raise error
+
+    slots = make_slots()
+    fake.prepare = lambda command: setattr(command, 'during_up', fail)
+    with caplog.at_level(logging.INFO, logger='audit'):
+        client(spin_up=lambda kind: api.spin_up_program(kind, slots)).simulate_get('/id')
+    [line] = [each.getMessage() for each in caplog.records if each.name == 'audit']
+    assert line == f"caller=127.0.0.1 stack=dev action='run id' result={result}"
+
+
+def test_json_log() -> None:
+    """As JSON, each record is one line, its traceback included."""
+    request_log.current_id.set('the-request')
+    formatter: Any = request_log.JsonFormatter()
+    try:
+        raise ValueError('two\nlines')
+    except ValueError as error:
+        info = (type(error), error, error.__traceback__)
+    record = logging.LogRecord('api', logging.ERROR, __file__, 1, 'went %s', ('wrong',), info)
+    text = formatter.format(record)
+    assert '\n' not in text
+    line = json.loads(text)
+    assert (line['level'], line['message'], line['request_id']) == (
+        'ERROR',
+        'went wrong',
+        'the-request',
+    )
+    assert 'ValueError: two\nlines' in line['traceback']
