@@ -15,6 +15,7 @@ check: $(VENV)/.complete
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python .ci/audit.py
 
 setup: engine
 
