@@ -13,6 +13,7 @@ from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
 from . import programs, providers
+from .cold import ColdPulumi
 from .deadlines import for_command, remaining
 from .engine import Command, Engine
 from .environment import bound_by_engine, bound_by_interpreter
@@ -128,7 +129,7 @@ class WarmPulumi(PulumiCommand):
         if self._turn_of == threading.get_ident() or (
             programs.command_of(args) == 'cancel' and self._turn.locked()
         ):
-            return super().run(args, cwd, additional_env, on_output, on_error)
+            return self._beside().run(args, cwd, additional_env, on_output, on_error)
         args = _non_interactive(args)
         deadline = for_command(self._timeout)
         with _Turn(self, args, deadline):
@@ -139,6 +140,16 @@ class WarmPulumi(PulumiCommand):
         if result.code != 0:
             raise create_command_error(result)
         return result
+
+    def _beside(self) -> ColdPulumi:
+        """A way to run a command while the engine runs another."""
+        return ColdPulumi(
+            self.command,
+            self.version,
+            timeout=self._timeout,
+            grace=self.grace,
+            environ=self._environ,
+        )
 
     def _command(self, args: list[str], cwd: str, env: dict[str, str]) -> Command:
         """The command, with the processes that may be kept for it where it runs a program."""

@@ -66,6 +66,14 @@ def test_changed_program_and_module(shared_warm: WarmPulumi, project: Project) -
         assert {name: output.value for name, output in stack.up().outputs.items()} == {value: value}
 
 
+def test_debug_messages_on_demand(shared_warm: WarmPulumi, project: Project) -> None:
+    """Debug messages of a program are there when the command asks for them, and else are not."""
+    project.write("import pulumi; pulumi.log.debug('in detail')")
+    project.stack(shared_warm)
+    assert 'in detail' in project.run(shared_warm, 'preview', '--debug').stdout
+    assert 'in detail' not in project.run(shared_warm, 'preview').stdout
+
+
 def test_module_state_is_not_shared(shared_warm: WarmPulumi, project: Project) -> None:
     """What one run leaves in modules, its own or installed ones, the next does not see."""
     project.write('count = 0', 'beside.py')

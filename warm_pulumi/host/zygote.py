@@ -22,6 +22,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import pulumi
+
 _NUMBER = struct.Struct('=i')
 
 
@@ -32,6 +34,7 @@ class Job:
     argv: list[str]
     cwd: str
     env: dict[str, str]
+    debug: bool
 
 
 class Snapshot(Protocol):
@@ -146,6 +149,8 @@ def become(job: Job, exec_script: str, baseline: frozenset[str]) -> dict[str, An
     sys.argv = [exec_script, *job.argv]
     sys.path.insert(0, os.path.dirname(os.path.abspath(exec_script)))
     _forget_shadowed(job.cwd, baseline)
+    if not job.debug:
+        pulumi.log.debug = lambda *_, **__: None  # The engine would only drop what it gets.
     main = types.ModuleType('__main__')
     main.__file__ = exec_script
     sys.modules['__main__'] = main

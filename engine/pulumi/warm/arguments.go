@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/csv"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,10 +60,28 @@ func asksForDiagnostics(args []string) bool {
 	return false
 }
 
+// showsDebug tells whether debug messages of a program can be seen anywhere. The SDK sends some twenty
+// of them with every run, and waits for each to arrive.
+func showsDebug(r request) bool {
+	shown := func(arg string) bool {
+		for _, flag := range []string{"-d", "--debug", "--event-log", "-j", "--json"} {
+			if strings.HasPrefix(arg, flag) {
+				return true
+			}
+		}
+		return false
+	}
+	option := func(name string) bool { return strings.HasPrefix(name, optionPrefix) }
+	return slices.ContainsFunc(r.Args, shown) || slices.ContainsFunc(slices.Collect(maps.Keys(r.Env)), option)
+}
+
+// optionPrefix is that of the variables that preset flags.
+const optionPrefix = "PULUMI_OPTION_"
+
 // applyOptionVariables presets every flag of the tree from PULUMI_OPTION_<FLAG>, as the CLI does.
 func applyOptionVariables(command *cobra.Command) {
 	preset := func(flag *pflag.Flag) {
-		name := "PULUMI_OPTION_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+		name := optionPrefix + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
 		if value, ok := os.LookupEnv(name); ok && !flag.Changed {
 			presetFlag(flag, value)
 		}

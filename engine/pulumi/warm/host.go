@@ -28,6 +28,7 @@ type programHost struct {
 	zygote  *companion
 	about   zygoteGreeting
 	env     map[string]string
+	debug   bool
 	address string
 }
 
@@ -59,14 +60,14 @@ func newProgramHost(companions *companions) (*programHost, error) {
 }
 
 // prepare makes sure that a zygote is ready whose imported packages are still those installed.
-func (h *programHost) prepare(wanted process, env map[string]string) error {
+func (h *programHost) prepare(wanted process, r request) error {
 	for {
 		zygote, err := h.companions.start(hostName, wanted)
 		if err != nil {
 			return err
 		}
 		if isCurrent(zygote) {
-			h.zygote, h.env = zygote, env
+			h.zygote, h.env, h.debug = zygote, r.Env, showsDebug(r)
 			return json.Unmarshal([]byte(zygote.first), &h.about)
 		}
 		h.companions.stop(hostName)
@@ -171,7 +172,7 @@ func (h *programHost) job(r *pulumirpc.RunRequest) (programJob, error) {
 		env["PULUMI_CONFIG"] = string(config)
 	}
 	env["PULUMI_CONFIG_SECRET_KEYS"] = string(keys)
-	return programJob{Argv: h.arguments(r), Cwd: r.GetPwd(), Env: env}, nil
+	return programJob{Argv: h.arguments(r), Cwd: r.GetPwd(), Env: env, Debug: h.debug}, nil
 }
 
 // arguments are those of pulumi-language-python-exec.

@@ -132,7 +132,7 @@ func (s *server) attachCompanions(r request) {
 	if len(attached) > 0 {
 		os.Setenv("PULUMI_DEBUG_PROVIDERS", strings.Join(attached, ","))
 	}
-	if len(r.Host) > 0 && s.host.prepare(process{argv: r.Host, env: r.CompanionEnv}, r.Env) == nil {
+	if len(r.Host) > 0 && s.host.prepare(process{argv: r.Host, env: r.CompanionEnv}, r) == nil {
 		os.Setenv("PULUMI_DEBUG_LANGUAGES", "python:"+s.host.port)
 	}
 }

@@ -31,6 +31,8 @@ type programJob struct {
 	Argv []string          `json:"argv"`
 	Cwd  string            `json:"cwd"`
 	Env  map[string]string `json:"env"`
+	// Debug tells whether anybody will see the SDK's debug messages.
+	Debug bool `json:"debug"`
 }
 
 // runProgram has the zygote fork a child for the job, and returns the child's exit code. The child
