@@ -207,3 +207,25 @@ def test_engine_dies_in_a_thread(warm: WarmPulumi, project: Project) -> None:
     thread.start()
     thread.join(LIMIT)
     assert [type(error) for error in outcome] == [EngineDiedError]
+
+
+def test_nothing_piles_up(warm: WarmPulumi, project: Project) -> None:
+    """Providers that are not kept end with their command, and connections with theirs."""
+    stack = project.stack(warm)
+    stack.up()
+    session = warm.engine_pid
+    assert session is not None
+    processes = len(session_members(session))
+    project.env['PULUMI_DEBUG_PROVIDERS'] = 'random:'  # Given, but no address: starts its own.
+    connections = open_files(session)
+    rounds = 5
+    for _ in range(rounds):
+        stack.refresh()
+        stack.preview()
+    # The engine itself leaves one listener behind for each run of a program.
+    wait_until(lambda: open_files(session) <= connections + rounds + 2)
+    wait_until(lambda: len(session_members(session)) <= processes)
+
+
+def open_files(pid: int) -> int:
+    return len(os.listdir(f'/proc/{pid}/fd'))

@@ -33,8 +33,11 @@ type interrupts struct {
 	gone    bool
 	idle    chan struct{}
 	// raised tells that a signal of our own has not arrived yet.
-	raised  bool
-	arrived *sync.Cond
+	raised bool
+	// releases end what the operations of a command leave to the end of the process: their plugins
+	// with all connections and servers, which the CLI closes only when an operation is terminated.
+	releases []context.CancelFunc
+	arrived  *sync.Cond
 }
 
 func newInterrupts() *interrupts {
@@ -80,7 +83,10 @@ func (i *interrupts) end() {
 	for i.raised { // Or the next command would get them.
 		i.arrived.Wait()
 	}
-	i.running, i.pending, i.cold = 0, false, nil
+	for _, release := range i.releases {
+		release()
+	}
+	i.running, i.pending, i.cold, i.releases = 0, false, nil, nil
 	select {
 	case i.idle <- struct{}{}:
 	default:
@@ -141,11 +147,13 @@ type scopeSource struct {
 func (s scopeSource) NewScope(
 	ctx context.Context, events chan<- engine.Event, isPreview bool,
 ) backend.CancellationScope {
+	ctx, release := context.WithCancel(ctx)
 	scope := s.inner.NewScope(ctx, events, isPreview)
 	i := s.interrupts
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.scopes++
+	i.releases = append(i.releases, release)
 	if i.pending {
 		i.pending = false
 		i.raise()
