@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := venv
 BIN := $(VENV)/bin
 
-.PHONY: setup serve test check engine
+.PHONY: setup serve test check faults bench bench-quick engine
 
 serve: engine
 	$(BIN)/gunicorn api:api

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -94,8 +95,8 @@ class Randomizer:
 class Description:
     """The service's OpenAPI document."""
 
-    def __init__(self) -> None:
-        self._document = openapi.document()
+    def __init__(self, needs_token: bool) -> None:
+        self._document = openapi.document(needs_token)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.media = self._document
@@ -133,7 +134,7 @@ def create_app(
     readiness = check or functools.partial(health.check, settings, program)
     app.add_route('/readyz', health.Readiness(readiness))
     app.add_route('/metrics', health.Metrics())
-    app.add_route('/openapi.json', Description())
+    app.add_route('/openapi.json', Description(bool(settings.api_token)))
     return app
 
 
@@ -148,6 +149,7 @@ def main() -> int:
     except (SettingsError, engine.EngineError) as error:
         print(error, file=sys.stderr)
         return 1
+    os.umask(0o077)
     request_log.configure(settings.log_level, settings.log_format)
     # Falcon types the environ more narrowly than wsgiref does.
     server = make_server(settings.host, settings.port, api)  # type: ignore[arg-type]

@@ -1,32 +1,38 @@
 """How gunicorn serves `api:api`; it finds this file by itself when started here."""
 
 import math
+import os
 import sys
 from typing import Any
 
 import engine
 from settings import Settings, SettingsError
-from web import draining, request_log
+from web import request_log
 
 try:
     settings = Settings.from_env()
 except SettingsError as error:
     sys.exit(str(error))
 
+# State, passphrase and settings are for the owner alone.
+os.umask(0o077)
+
 bind = f'{settings.host}:{settings.port}'
 
 # Slots, metrics and logs live in one process; threads wait on processes, so one is enough.
 workers = 1
-worker_class = 'gthread'
+# gunicorn's gthread, but a slow or silent client holds no thread.
+worker_class = 'web.worker.Worker'
 # A thread for each run, each request that waits for a slot, and some for health checks.
 threads = settings.slots + settings.queue_limit + 4
+# Connections beyond the threads are idle or still sending; all of them must stay well below the
+# 1024 open files that a process usually may have, because a run needs some of those.
+worker_connections = threads + 400
 
 # The main loop of a gthread worker beats, not its requests: this only ends a worker that hangs.
 timeout = 30
 # SIGTERM lets what runs finish: a run and the destroy after it, and some time to stop.
 graceful_timeout = math.ceil(settings.longest_request) + 10
-# State, passphrase and logs are for the owner alone.
-umask = 0o077
 
 # A recycled worker would cut running updates short, and a preloaded one would fork gRPC.
 max_requests = 0
@@ -52,9 +58,8 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Log with request ids and notice SIGTERM, in the worker that serves."""
+    """Log with request ids, in the worker that serves."""
     request_log.configure(settings.log_level, settings.log_format)
-    draining.begin_on_sigterm()
     if settings.slot_start == 'eager':
         # Only here: what it imports must not be loaded before the fork.
         from api import default_slots

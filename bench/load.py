@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import requests
 
@@ -74,17 +73,8 @@ def footprint(service: Service) -> dict[str, float]:
     return {
         'files': len(files),
         'state_mb': sum(path.stat().st_size for path in files) / 1e6,
-        'memory_mb': sum(_resident(pid) for pid in pids) / 1e6,
+        'memory_mb': sum(processes.resident(pid) for pid in pids) / 1e6,
     }
-
-
-def _resident(pid: int) -> int:
-    """Return the proportional share of memory, so that what forks share counts once."""
-    try:
-        rollup = Path(f'/proc/{pid}/smaps_rollup').read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line[:4] == 'Pss:')
 
 
 def growth(service: Service, cycles: int, say: Callable[[str], object]) -> dict[str, object]:

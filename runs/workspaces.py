@@ -102,6 +102,8 @@ def environment(settings: Settings, found: Engine, stack: str, program: Path) ->
         'PULUMI_BACKEND_URL': backend_url(settings),
         'PULUMI_HOME': settings.pulumi_home or str(_home(settings, found, stack)),
         'PULUMI_SKIP_UPDATE_CHECK': 'true',
+        # Settings that lost their salt get the state's own back, not silently a new one.
+        'PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER': 'true',
         # A copy of each checkpoint beside its history is of no use to a stack that lives a second.
         'PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS': 'true',
         # The venv first: the language host that we build takes `python3` from PATH.

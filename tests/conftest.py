@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import fields
 
 import pytest
 
+import engine
 from settings import Settings
 
 OURS = {each.metadata['variable'] for each in fields(Settings)}
@@ -18,3 +20,32 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in list(os.environ):
         if variable in OURS or variable.startswith('PULUMI_'):
             monkeypatch.delenv(variable)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption('--whole', action='store_true', help='all rounds, not the bounded form')
+
+
+@pytest.fixture(scope='session')
+def whole(pytestconfig: pytest.Config) -> bool:
+    """Whether the long form of a test is wanted."""
+    return bool(pytestconfig.getoption('--whole'))
+
+
+@pytest.fixture(scope='session', params=['warm', 'cli'])
+def mode(request: pytest.FixtureRequest) -> str:
+    """The ENGINE setting: everything holds for the warm engine and for the stock way."""
+    return str(request.param)
+
+
+@pytest.fixture(scope='session')
+def built_engine() -> engine.Engine:
+    """The engine that this machine builds, however many others it has."""
+    found = engine.set_up('', {**os.environ, 'PATH': _path_without_pulumi()})
+    assert found.source == 'built'
+    return found
+
+
+def _path_without_pulumi() -> str:
+    folders = os.environ['PATH'].split(os.pathsep)
+    return os.pathsep.join(each for each in folders if not shutil.which('pulumi', path=each))

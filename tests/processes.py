@@ -22,6 +22,30 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def sessions(pid: int) -> set[int]:
+    """Return the sessions that the descendants of `pid` are in, other than its own."""
+    below = {int(stat[3]) for each in descendants(pid) if (stat := _stat(each))}
+    own = _stat(pid)
+    return below - ({int(own[3])} if own else set())
+
+
+def command_line(pid: int) -> str:
+    """Return what a process was started with, or nothing when it has ended."""
+    try:
+        return Path(f'/proc/{pid}/cmdline').read_bytes().replace(b'\0', b' ').decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ''
+
+
+def resident(pid: int) -> int:
+    """Return the proportional share of memory, so that what forks share counts once."""
+    try:
+        rollup = Path(f'/proc/{pid}/smaps_rollup').read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line[:4] == 'Pss:')
+
+
 def kill_tree(pid: int) -> None:
     """Kill a process and everything under it.
 

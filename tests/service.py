@@ -64,7 +64,7 @@ class Service:
 
 
 @contextmanager
-def serving(tmp_path: Path, **settings: str) -> Iterator[Service]:
+def serving(tmp_path: Path, app: str = 'api:api', **settings: str) -> Iterator[Service]:
     """Serve with its own state folder and stack names, and leave nothing behind."""
     stack = f'test-{secrets.token_hex(4)}'
     state = tmp_path / f'state-{stack}'
@@ -72,7 +72,7 @@ def serving(tmp_path: Path, **settings: str) -> Iterator[Service]:
     log = tmp_path / f'{stack}.log'
     with log.open('wb') as output:
         process = subprocess.Popen(
-            [sys.executable, '-m', 'gunicorn', 'api:api'],
+            [sys.executable, '-m', 'gunicorn', app],
             cwd=ROOT,
             env={**os.environ, 'PYTHONUNBUFFERED': '1', **own},
             stdin=subprocess.DEVNULL,
@@ -85,5 +85,5 @@ def serving(tmp_path: Path, **settings: str) -> Iterator[Service]:
         yield service
     finally:
         service.stop()
-        for settings_file in (ROOT / 'burner-program').glob(f'Pulumi.{stack}*.yaml'):
+        for settings_file in ROOT.glob(f'**/Pulumi.{stack}*.yaml'):
             settings_file.unlink()

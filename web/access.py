@@ -35,6 +35,8 @@ class Middleware:
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.set_headers(HEADERS)
+        if req.content_length or req.get_header('Transfer-Encoding'):
+            raise falcon.HTTPContentTooLarge(description='No request here has a body.')
         if req.path in OPEN_PATHS:
             return
         if self._hosts is not None and _host(req) not in self._hosts:

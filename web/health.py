@@ -108,9 +108,9 @@ def _check_backend(settings: Settings) -> None:
 def _check_passphrase(
     settings: Settings, command: ColdPulumi, environment: dict[str, str], program: Path
 ) -> None:
-    """Have Pulumi read the first slot's state, for which it must decrypt with the passphrase."""
+    """Have Pulumi read the first slot's last update, for which it needs the right passphrase."""
     name = auto.fully_qualified_stack_name(settings.org, program.name, settings.stack)
-    arguments = ['stack', 'output', '--json', '--show-secrets', '--stack', name]
+    arguments = ['stack', 'history', '--show-secrets', '--page-size', '1', '--stack', name]
     try:
         # A stack that was never made has no passphrase yet.
         with contextlib.suppress(auto.StackNotFoundError), deadline(CHECK_DEADLINE):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 
-def document() -> dict[str, Any]:
-    """Return the OpenAPI document."""
+def document(needs_token: bool = False) -> dict[str, Any]:
+    """Return the OpenAPI document of a service that was started with or without a token."""
     return {
         'openapi': '3.1.0',
         'info': {
@@ -19,20 +19,28 @@ def document() -> dict[str, Any]:
             '/id': _run('One random byte in base64.', '^[A-Za-z0-9+/]{2}==$'),
             '/uuid': _run('A random UUID.', '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'),
             '/string': _run('24 random characters.', '^.{24}$'),
-            '/healthz': _get('Whether the process lives.', _status('ok'), head=True),
+            '/healthz': _get('Whether the process lives.', _status('ok'), head=True, is_open=True),
             '/readyz': _get(
-                'Whether a run could succeed.', _status('ready'), head=True, problems=['503']
+                'Whether a run could succeed.',
+                _status('ready'),
+                head=True,
+                problems=['503'],
+                is_open=True,
             ),
             '/metrics': _get('Figures for Prometheus.', {'text/plain': {}}),
             '/openapi.json': _get('This document.', {'application/json': {}}),
         },
         'components': {
             'schemas': {'Problem': PROBLEM},
-            'responses': {'Problem': _problem_response()},
+            'responses': {
+                'Problem': _problem_response({}),
+                'Unauthorized': _problem_response({'WWW-Authenticate': _CHALLENGE}),
+            },
+            'parameters': {'RequestId': _REQUEST_ID_PARAMETER},
+            'headers': {'RequestId': _REQUEST_ID_HEADER},
             'securitySchemes': {'token': {'type': 'http', 'scheme': 'bearer'}},
         },
-        # The token is needed where the service was started with one.
-        'security': [{}, {'token': []}],
+        'security': [{'token': []}] if needs_token else [],
     }
 
 
@@ -49,26 +57,53 @@ PROBLEM: dict[str, Any] = {
     'additionalProperties': False,
 }
 
+_REQUEST_ID_PARAMETER = {
+    'name': 'X-Request-Id',
+    'in': 'header',
+    'description': 'Used as it is when it is 8 to 64 letters, digits, dashes and underscores.',
+    'schema': {'type': 'string'},
+}
+_REQUEST_ID_HEADER = {
+    'description': 'The id under which the log says more.',
+    'required': True,
+    'schema': {'type': 'string', 'pattern': '^[A-Za-z0-9_-]{8,64}$'},
+}
+_CHALLENGE = {'required': True, 'schema': {'const': 'Bearer'}}
+_ANY_ID = {'X-Request-Id': {'$ref': '#/components/headers/RequestId'}}
+
 
 def _run(summary: str, pattern: str) -> dict[str, Any]:
     return _get(summary, _value(pattern), problems=['502', '503', '504'])
 
 
 def _get(
-    summary: str, content: dict[str, Any], head: bool = False, problems: list[str] | None = None
+    summary: str,
+    content: dict[str, Any],
+    head: bool = False,
+    problems: list[str] | None = None,
+    is_open: bool = False,
 ) -> dict[str, Any]:
     errors = {
         status: {'$ref': '#/components/responses/Problem'}
-        for status in ['401', '403', '500', *(problems or [])]
+        for status in ['413', '500', *(problems or [])]
     }
-    operation = {'summary': summary, 'responses': {'200': _response(content), **errors}}
+    if not is_open:
+        errors['401'] = {'$ref': '#/components/responses/Unauthorized'}
+        errors['403'] = {'$ref': '#/components/responses/Problem'}
+    operation: dict[str, Any] = {
+        'summary': summary,
+        'parameters': [{'$ref': '#/components/parameters/RequestId'}],
+        'responses': {'200': _response(content), **errors},
+    }
+    if is_open:
+        operation['security'] = []
     if not head:
         return {'get': operation}
     return {'get': operation, 'head': {**operation, 'summary': f'{summary} Without a body.'}}
 
 
 def _response(content: dict[str, Any]) -> dict[str, Any]:
-    return {'description': 'The answer.', 'content': content}
+    return {'description': 'The answer.', 'headers': _ANY_ID, 'content': content}
 
 
 def _value(pattern: str) -> dict[str, Any]:
@@ -92,9 +127,10 @@ def _object(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _problem_response() -> dict[str, Any]:
+def _problem_response(headers: dict[str, Any]) -> dict[str, Any]:
     schema = {'$ref': '#/components/schemas/Problem'}
     return {
         'description': 'An error.',
+        'headers': {**_ANY_ID, **headers},
         'content': {'application/problem+json': {'schema': schema}},
     }

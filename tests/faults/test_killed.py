@@ -1,0 +1,95 @@
+"""Processes that are killed in mid-update: one bad answer at most, and nothing is left."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Callable
+from concurrent.futures import wait
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.faults.conftest import Rounds
+from tests.faults.held import Held, serving_held
+from tests.problem import assert_problem
+
+
+@pytest.mark.parametrize('victim', ['engine', 'host', 'program'])
+def test_killed_in_mid_update(tmp_path: Path, mode: str, victim: str) -> None:
+    """SIGKILL of engine, language host or program in mid-update."""
+    with serving_held(tmp_path, ENGINE=mode) as held:
+        with held.gate.held():
+            answer = held.send()
+            programs = held.gate.wait_until_held()
+            held.pids('engine')
+            if victim == 'program':
+                os.kill(programs[0], signal.SIGKILL)
+            else:
+                held.kill(victim)
+            result = answer.result(timeout=90)
+        assert_problem(result.status_code, result.headers, result.json(), 502)
+        held.assert_clean()
+
+
+def test_provider_killed(tmp_path: Path, mode: str) -> None:
+    """SIGKILL of the provider before it makes the resource."""
+    with serving_held(tmp_path, ENGINE=mode, RUN_TIMEOUT='10') as held:
+        with held.gate.held(where='hold-before'):
+            answer = held.send()
+            held.gate.wait_until_held()
+            held.kill('provider')
+        result = answer.result(timeout=90)
+        # The stock CLI has not started its provider yet at that point.
+        if mode == 'warm':
+            assert result.status_code in (502, 504)
+        held.assert_clean()
+
+
+def test_worker_killed(tmp_path: Path, mode: str) -> None:
+    """SIGKILL of the web worker in mid-update."""
+    with serving_held(tmp_path, ENGINE=mode, SLOTS='1') as held:
+        with held.gate.held():
+            answer = held.send()
+            held.gate.wait_until_held()
+            held.pids('engine')
+            held.kill('worker')
+            with pytest.raises(requests.ConnectionError):
+                answer.result(timeout=90)
+        held.assert_clean()
+
+
+def test_random_kills(
+    tmp_path: Path, mode: str, rounds: Rounds, record_property: Callable[[str, object], None]
+) -> None:
+    """A signal to a random process at a random moment, round after round."""
+    count = rounds(4, 60) if mode == 'warm' else rounds(1, 12)
+    seed = int(os.environ.get('FAULT_SEED', random.SystemRandom().randrange(2**32)))
+    print(f'FAULT_SEED={seed}')
+    record_property('notes', f'seed {seed}')
+    chance = random.Random(seed)
+    cycle = 0.2 if mode == 'warm' else 8.0
+    settings = {'ENGINE': mode, 'RUN_TIMEOUT': '20', 'RUNS_PER_HISTORY': '3'}
+    with serving_held(tmp_path, **settings) as held:
+        held.assert_clean()
+        for _ in range(count):
+            one_round(held, chance, cycle)
+        held.assert_clean()
+
+
+def one_round(held: Held, chance: random.Random, cycle: float) -> None:
+    answers = [held.send(), held.send()]
+    moment = chance.uniform(0, cycle)
+    signal_number = chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM])
+    role = chance.choice(['worker', 'engine', 'host', 'provider'])
+    wait(answers, timeout=moment)
+    held.kill(role, signal_number)
+    for answer in answers:
+        error = answer.exception(timeout=90)
+        if error is None:
+            assert answer.result().status_code in (200, 502, 503, 504)
+        else:
+            assert isinstance(error, requests.ConnectionError)
+    held.assert_clean()

@@ -1,0 +1,85 @@
+"""SIGTERM under load, and settings that would cut runs short."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.faults.held import await_that, serving_held
+from tests.paths import ROOT
+
+
+def test_sigterm_under_load(tmp_path: Path, mode: str) -> None:
+    """SIGTERM under load: what runs is answered, what comes is refused."""
+    with serving_held(tmp_path, ENGINE=mode) as held:
+        with held.gate.held():
+            answers = [held.send(), held.send()]
+            held.gate.wait_until_held(2)
+            held.pids('engine')
+            connected = requests.Session()
+            assert connected.get(held.service.url + '/readyz', timeout=60).status_code == 200
+            held.service.process.send_signal(signal.SIGTERM)
+            await_that(lambda: refused(connected, held.service.url + '/readyz'))
+            assert refused(requests.Session(), held.service.url + '/uuid')
+        assert [answer.result(timeout=90).status_code for answer in answers] == [200, 200]
+        assert held.service.process.wait(timeout=90) == 0
+        await_that(lambda: not held.leftover_processes())
+        assert held.locks() == []
+        assert held.resources() == []
+
+
+def refused(session: requests.Session, url: str) -> bool:
+    """Tell whether a request is turned away, by its status or by the closed door."""
+    try:
+        return session.get(url, timeout=60).status_code == 503
+    except requests.ConnectionError:
+        return True
+
+
+def test_sigterm_and_a_program_that_hangs(tmp_path: Path, mode: str) -> None:
+    """SIGTERM while a program hangs: it is cancelled at its deadline, and the service ends."""
+    with serving_held(tmp_path, ENGINE=mode, RUN_TIMEOUT='12') as held, held.gate.held():
+        answer = held.send()
+        held.gate.wait_until_held()
+        held.pids('engine')
+        held.service.process.send_signal(signal.SIGTERM)
+        assert answer.result(timeout=90).status_code == 504
+        assert held.service.process.wait(timeout=90) == 0
+        await_that(lambda: not held.leftover_processes())
+        assert held.locks() == []
+        assert held.resources() == []
+
+
+def test_program_hangs(tmp_path: Path, mode: str) -> None:
+    """A program that hangs is ended at its deadline."""
+    with serving_held(tmp_path, ENGINE=mode, RUN_TIMEOUT='12') as held:
+        with held.gate.held():
+            answer = held.send()
+            held.gate.wait_until_held()
+            held.pids('engine')
+            assert answer.result(timeout=90).status_code == 504
+        held.assert_clean()
+
+
+@pytest.mark.parametrize('how', ['flag', 'setting'])
+def test_grace_shorter_than_a_run(how: str) -> None:
+    """A grace period that is shorter than a run may take is refused at the start."""
+    flag = ['--graceful-timeout', '30' if how == 'flag' else '200']
+    run_timeout = '60' if how == 'flag' else '3600'
+    done = subprocess.run(
+        [sys.executable, '-m', 'gunicorn', *flag, 'api:api'],
+        cwd=ROOT,
+        env={'PATH': '/usr/bin:/bin', 'PORT': '0', 'RUN_TIMEOUT': run_timeout},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert f'--graceful-timeout {flag[1]} is shorter' in done.stderr
+    assert 'Traceback' not in done.stderr

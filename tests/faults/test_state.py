@@ -1,0 +1,150 @@
+"""Damaged or occupied state: locks, checkpoints, stack settings, disk, clock, passphrase."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.held import Held, serving_held
+from tests.paths import ROOT
+from tests.problem import assert_problem
+
+PROGRAM = ROOT / 'tests' / 'programs' / 'held'
+DEAD = 2**22 + 1  # above the largest pid that Linux gives out
+
+
+def lock(held: Held, host: str, pid: int) -> Path:
+    """Lock the first slot's stack as a Pulumi process would."""
+    folder = held.service.state / 'backend/.pulumi/locks/organization/held'
+    file = folder / held.service.settings['STACK'] / '00000000-0000-4000-8000-000000000000.json'
+    file.parent.mkdir(parents=True, exist_ok=True)
+    content = {'pid': pid, 'username': 'me', 'hostname': host, 'timestamp': '2026-11-23T12:00:00Z'}
+    file.write_text(json.dumps(content))
+    return file
+
+
+def test_stale_lock(tmp_path: Path, mode: str) -> None:
+    """The lock of a dead process of this host is removed."""
+    with serving_held(tmp_path, ENGINE=mode) as held:
+        held.assert_serves()
+        lock(held, socket.gethostname(), DEAD)
+        assert held.service.get('/uuid').status_code == 503
+        held.assert_clean()
+
+
+@pytest.mark.parametrize('owner', ['live', 'foreign'])
+def test_lock_of_another(tmp_path: Path, mode: str, owner: str) -> None:
+    """The lock of a live process, or of another host, is never touched."""
+    with serving_held(tmp_path, ENGINE=mode) as held:
+        held.assert_serves()
+        host, pid = (socket.gethostname(), os.getpid()) if owner == 'live' else ('elsewhere', DEAD)
+        file = lock(held, host, pid)
+        held.assert_serves()
+        held.assert_serves()
+        assert held.locks() == [file]
+        assert held.resources() == []
+
+
+def test_truncated_checkpoint(tmp_path: Path, mode: str) -> None:
+    """A truncated checkpoint takes one stack out of service, and is left for a person to see."""
+    with serving_held(tmp_path, ENGINE=mode) as held:
+        held.assert_serves()
+        [checkpoint] = held.checkpoints()
+        broken = checkpoint.read_bytes()[:40]
+        checkpoint.write_bytes(broken)
+        backup = checkpoint.with_suffix('.json.bak').read_bytes()
+        answer = held.service.get('/uuid')
+        assert_problem(answer.status_code, answer.headers, answer.json(), answer.status_code)
+        held.assert_serves()
+        held.assert_serves()
+        assert checkpoint.read_bytes() == broken
+        assert checkpoint.with_suffix('.json.bak').read_bytes() == backup
+
+
+def test_truncated_stack_settings(tmp_path: Path, mode: str) -> None:
+    """Truncated stack settings do not get a new salt behind our back."""
+    with serving_held(tmp_path, ENGINE=mode) as held:
+        held.assert_serves()
+        settings = PROGRAM / f'Pulumi.{held.service.settings["STACK"]}.yaml'
+        before = salt(settings)
+        settings.write_text('')
+        held.assert_clean()
+        assert salt(settings) == before
+
+
+def salt(settings: Path) -> str:
+    found = re.search('encryptionsalt: (.+)', settings.read_text())
+    assert found, settings.read_text()
+    return found[1]
+
+
+def test_wrong_passphrase(tmp_path: Path, mode: str) -> None:
+    """A wrong passphrase is told by readiness and by 503, and leaves the state as it was."""
+    phrase = tmp_path / 'phrase'
+    phrase.write_text('right')
+    with serving_held(tmp_path, ENGINE=mode, PULUMI_CONFIG_PASSPHRASE_FILE=str(phrase)) as held:
+        held.assert_serves()
+        before = [path.read_bytes() for path in held.checkpoints()]
+        phrase.write_text('wrong')
+        ready = held.service.get('/readyz')
+        assert_problem(ready.status_code, ready.headers, ready.json(), 503)
+        answer = held.service.get('/uuid')
+        assert_problem(answer.status_code, answer.headers, answer.json(), 503)
+        assert [path.read_bytes() for path in held.checkpoints()] == before
+        phrase.write_text('right')
+        held.assert_clean()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MB of the test's own."""
+    folder = tmp_path / 'disk'
+    folder.mkdir()
+    mount = ['mount', '-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip('mounting a file system needs root')
+    try:
+        yield folder
+    finally:
+        subprocess.run(['umount', '--lazy', str(folder)], check=True)
+
+
+def test_disk_full(small_disk: Path, mode: str) -> None:
+    """A full disk is an error in bounded time; with room again, service goes on."""
+    with serving_held(small_disk, ENGINE=mode, RUN_TIMEOUT='15', DESTROY_TIMEOUT='15') as held:
+        held.assert_serves()
+        filler = small_disk / 'filler'
+        with contextlib.suppress(OSError), filler.open('wb') as file:
+            while True:
+                file.write(b'\0' * 2**16)
+                file.flush()
+        assert shutil.disk_usage(small_disk).free < 2**16
+        answer = held.service.get('/uuid')
+        assert answer.status_code in (502, 503, 504)
+        filler.unlink()
+        held.assert_clean()
+
+
+def test_clock_steps_back(tmp_path: Path, mode: str) -> None:
+    """After the clock stepped back, older updates seem newer: answers are right all the same."""
+    with serving_held(tmp_path, ENGINE=mode) as held:
+        held.assert_serves()
+        history = held.service.state / 'backend/.pulumi/history'
+        ahead = time.time_ns() + 3600 * 10**9
+        for file in [path for path in history.rglob('*.json') if path.is_file()]:
+            name = re.sub(r'-(\d{19})\.', f'-{ahead}.', file.name)
+            assert name != file.name
+            file.rename(file.with_name(name))
+        values = {held.service.get('/uuid').json()['response'] for _ in range(3)}
+        assert len(values) == 3
+        held.assert_clean()
