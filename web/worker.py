@@ -1,15 +1,14 @@
-"""Gunicorn's thread worker, with a shutdown that turns new clients away at once."""
+"""Gunicorn's thread worker, guarded, with a shutdown that turns new clients away at once."""
 
 from __future__ import annotations
 
 from types import FrameType
 
-from gunicorn.workers.gthread import ThreadWorker
-
 from web import draining
+from web.connections import GuardedWorker
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+class Worker(GuardedWorker):
     """Closes its door at SIGTERM, while what runs inside is finished.
 
     The stock worker keeps the listening socket open until the last request ended: the kernel goes
