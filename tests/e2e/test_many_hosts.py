@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests import processes
-from tests.balancer import balancing
+from tests import balancer, nginx, processes
 from tests.faults.held import Held, serving_held
 from tests.paths import ROOT
 from tests.postgres import Database, postgres
@@ -23,6 +23,9 @@ from tests.service import Service, serving
 
 # As Pulumi keeps it: one row for each file that its file backend would have.
 FILES = "select key, convert_from(decode(data->>'data', 'base64'), 'utf8') from pulumi_state"
+# Takes the URLs of services, and yields what gets a path from one of them.
+Get = Callable[[str], requests.Response]
+Balanced = Callable[[Sequence[str]], AbstractContextManager[Get]]
 PATHS = ['/id', '/uuid', '/string'] * 8
 
 
@@ -104,19 +107,33 @@ def remove_stack_settings(site: Site) -> None:
 
 
 @contextmanager
-def two_hosts(site: Site) -> Iterator[tuple[Service, Service, str]]:
-    """Serve on two hosts; also yields the address of the balancer before them."""
-    with ExitStack() as stack:
-        hosts = [stack.enter_context(site.serving(each)) for each in ('host-a', 'host-b')]
-        address = stack.enter_context(balancing([each.url for each in hosts]))
-        yield hosts[0], hosts[1], address
+def through_small_one(services: Sequence[str]) -> Iterator[Get]:
+    with balancer.balancing(services) as address:
+        yield lambda path: requests.get(address + path, timeout=120)
 
 
-def values(address: str) -> list[str]:
+@contextmanager
+def through_nginx(folder: Path, services: Sequence[str]) -> Iterator[Get]:
+    with nginx.balancing(folder, services) as address:
+        trusted = str(nginx.certificate(folder))
+        yield lambda path: requests.get(address + path, timeout=120, verify=trusted)
+
+
+@pytest.fixture(params=['small one', 'nginx'])
+def balanced(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Balanced:
+    """A way through a balancer: a small one of our own, or nginx as it is deployed."""
+    if request.param == 'small one':
+        return through_small_one
+    if missing := nginx.missing_tool():
+        pytest.skip(f'{missing} is not here')
+    return functools.partial(through_nginx, tmp_path_factory.mktemp('nginx'))
+
+
+def values(get: Get) -> list[str]:
     """Send the mixed requests, some at once; return their values."""
 
     def value(path: str) -> str:
-        answer = requests.get(address + path, timeout=120)
+        answer = get(path)
         assert answer.status_code == 200, answer.text
         return str(answer.json()['response'])
 
@@ -128,10 +145,14 @@ def runs(service: Service) -> int:
     return service.log().count('Successfully destroyed the stack')
 
 
-def test_both_serve(site: Site) -> None:
+def test_both_serve(site: Site, balanced: Balanced) -> None:
     """Mixed requests through the balancer all succeed, and each host runs a part of them."""
-    with two_hosts(site) as (first, second, address):
-        assert len(values(address)) == len(PATHS)
+    with (
+        site.serving('host-a') as first,
+        site.serving('host-b') as second,
+        balanced([first.url, second.url]) as get,
+    ):
+        assert len(values(get)) == len(PATHS)
         assert runs(first) > 0
         assert runs(second) > 0
         assert runs(first) + runs(second) == len(PATHS)
@@ -150,17 +171,17 @@ def kill_in_a_run(host: Held) -> None:
         doomed.result(timeout=90)
 
 
-def test_killed_host(site: Site) -> None:
+def test_killed_host(site: Site, balanced: Balanced) -> None:
     """The other host goes on when one is killed, and the dead one's stack waits for its own."""
     with (
         site.serving_held('host-a') as first,
         site.serving_held('host-b') as second,
-        balancing([first.service.url, second.service.url]) as address,
+        balanced([first.service.url, second.service.url]) as get,
     ):
         kill_in_a_run(first)
         left = site.locks('host-a'), site.resources('host-a')
         assert all(left)
-        values(address)
+        values(get)
         assert runs(second.service) == len(PATHS)
         assert (site.locks('host-a'), site.resources('host-a')) == left
 

@@ -1,0 +1,81 @@
+"""What deploy/nginx.conf lets through to the service, and what it keeps from it."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+import engine
+from tests import nginx
+from tests.service import serving
+
+
+class Proxy:
+    """nginx before a service, asked with paths just as they are written."""
+
+    def __init__(self, address: str, certificate: Path) -> None:
+        self._host = urlsplit(address).netloc
+        self._context = ssl.create_default_context(cafile=str(certificate))
+
+    def get(
+        self, path: str, request_id: str = '', body: bytes | None = None
+    ) -> tuple[int, http.client.HTTPMessage]:
+        headers = {'X-Request-Id': request_id} if request_id else {}
+        connection = http.client.HTTPSConnection(self._host, timeout=60, context=self._context)
+        try:
+            connection.request('GET', path, body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, answer.headers
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope='module')
+def proxy(tmp_path_factory: pytest.TempPathFactory, built_engine: engine.Engine) -> Iterator[Proxy]:
+    if missing := nginx.missing_tool():
+        pytest.skip(f'{missing} is not here')
+    folder = tmp_path_factory.mktemp('nginx')
+    with (
+        serving(tmp_path_factory.mktemp('service')) as service,
+        nginx.balancing(folder, [service.url, service.url]) as address,
+    ):
+        assert service.get('/metrics').status_code == 200
+        yield Proxy(address, nginx.certificate(folder))
+
+
+def test_passes_requests(proxy: Proxy) -> None:
+    """The service's own routes and health are there, with the headers that it sets."""
+    status, headers = proxy.get('/healthz')
+    assert status == 200
+    assert headers['x-content-type-options'] == 'nosniff'
+    assert headers['strict-transport-security']
+
+
+@pytest.mark.parametrize(
+    'path', ['/metrics', '//metrics', '/a/../metrics', '/%6detrics', '/metrics?a']
+)
+def test_metrics_stay_inside(proxy: Proxy, path: str) -> None:
+    """However it is spelled, the way to the figures ends at the proxy."""
+    assert proxy.get(path)[0] == 404
+
+
+def test_request_id_is_kept(proxy: Proxy) -> None:
+    """A request id that the caller sends reaches the service and comes back."""
+    assert proxy.get('/', request_id='from-the-caller')[1]['x-request-id'] == 'from-the-caller'
+
+
+def test_junk_id_is_replaced(proxy: Proxy) -> None:
+    """Something else under that name does not come back, but a proper id does."""
+    answered = proxy.get('/', request_id='no id!')[1]['x-request-id']
+    assert len(answered) == 32
+
+
+def test_body_is_refused(proxy: Proxy) -> None:
+    """A body that no request has here ends at the proxy."""
+    assert proxy.get('/uuid', body=b'x' * 5000)[0] == 413
