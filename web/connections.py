@@ -16,8 +16,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from gunicorn import util
-from gunicorn.workers import gthread
+from gunicorn import util  # type: ignore[import-untyped]
+from gunicorn.workers import gthread  # type: ignore[import-untyped]
 
 # Seconds for a whole head to arrive, and for a client to have read enough of earlier answers.
 HEAD_TIMEOUT = 10.0

@@ -41,7 +41,10 @@ def install(app: falcon.App[Any, Any]) -> None:
 def _on_provisioning_error(
     req: falcon.Request, resp: falcon.Response, error: ProvisioningError, params: dict[str, Any]
 ) -> None:
-    logger.error('%s: %s', type(error).__name__, error, exc_info=error)
+    # Where a full queue was met says nothing, and under load it would be said all the time.
+    is_failure = not isinstance(error, BusyError)
+    level = logging.ERROR if is_failure else logging.WARNING
+    logger.log(level, '%s: %s', type(error).__name__, error, exc_info=error if is_failure else None)
     status, detail = STATUS[type(error)]
     _problem(req, resp, status, detail)
     if isinstance(error, BusyError):

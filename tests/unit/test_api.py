@@ -106,7 +106,9 @@ def test_errors(
     """Every error has its status and tells the client nothing that only the log should say."""
     answer = client(Runs(error)).simulate_get('/id')
     assert_problem(answer.status_code, answer.headers, answer.json, status)
-    assert any(record.exc_info and record.exc_info[1] is error for record in caplog.records)
+    [logged] = [record for record in caplog.records if type(error).__name__ in record.getMessage()]
+    # A full queue is no defect, and tracebacks of it would drown the log under load.
+    assert bool(logged.exc_info) == (not isinstance(error, BusyError))
 
 
 def test_busy_says_when(client: MakeClient) -> None:

@@ -1,0 +1,33 @@
+"""The count of what was sent, which the closing report names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+SENT = pytest.StashKey[dict[str, int]]()
+
+CountSent = Callable[[int], None]
+
+
+@pytest.fixture
+def count_sent(request: pytest.FixtureRequest) -> CountSent:
+    """Add to the cases that this test sent.
+
+    They end up in pytest's cache (`.pytest_cache/v/fuzz/sent`), by test, and in the summary.
+    """
+
+    def count(cases: int) -> None:
+        sent = request.config.stash.setdefault(SENT, {})
+        sent[request.node.nodeid] = sent.get(request.node.nodeid, 0) + cases
+
+    return count
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    config = terminalreporter.config
+    if sent := config.stash.get(SENT, {}):
+        terminalreporter.write_line(f'fuzz: {sum(sent.values())} cases sent')
+        if config.cache:
+            config.cache.set('fuzz/sent', sent)

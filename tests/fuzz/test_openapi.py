@@ -1,0 +1,103 @@
+"""The service does what its own OpenAPI document says, whatever schemathesis makes of it."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import engine
+from tests.paths import ROOT
+from tests.service import Service, serving
+
+TOKEN = 'a-token-of-the-test'
+# Per operation; each run of a program is one of them.
+BOUNDED, WHOLE = 3, 150
+
+
+@pytest.fixture(scope='module', params=['', TOKEN], ids=['open', 'token'])
+def service(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    built_engine: engine.Engine,
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp('openapi')
+    with serving(folder, ENGINE='warm', SLOTS='2', API_TOKEN=request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def headers(service: Service) -> dict[str, str]:
+    token = service.settings['API_TOKEN']
+    return {'Authorization': f'Bearer {token}'} if token else {}
+
+
+def run_schemathesis(
+    service: Service, headers: dict[str, str], examples: int, folder: Path
+) -> dict[str, Any]:
+    """Send examples of every operation and return the report of it."""
+    seed = random.SystemRandom().randrange(2**32)
+    report = folder / 'report.json'
+    done = subprocess.run(
+        [
+            *(sys.executable, '-m', 'schemathesis.cli', 'run', f'{service.url}/openapi.json'),
+            *('--checks', 'all', '--mode', 'all', '--continue-on-failure'),
+            *('--max-examples', str(examples), '--seed', str(seed)),
+            *('--workers', '2', '--request-timeout', '60', '--generation-database', 'none'),
+            *('--report', 'json', '--report-json-path', str(report)),
+            *(f'--header={name}: {value}' for name, value in headers.items()),
+        ],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1800,
+    )
+    print(f'seed {seed}\n{done.stdout}\n{done.stderr}')
+    assert done.returncode == 0
+    found: dict[str, Any] = json.loads(report.read_text())
+    return found
+
+
+def test_document_is_true(
+    service: Service, headers: dict[str, str], whole: bool, tmp_path: Path, count_sent: Any
+) -> None:
+    """Every answer to good and bad requests has a documented status, type, header and body."""
+    report = run_schemathesis(service, headers, WHOLE if whole else BOUNDED, tmp_path)
+    assert report['operations']['tested'] == report['operations']['total'] > 0
+    phases = {name: phase['status'] for name, phase in report['phases'].items()}
+    assert (phases['coverage'], phases['fuzzing']) == ('success', 'success')
+    assert not report['failures']
+    assert not report['errors']
+    cases = report['test_cases']
+    assert cases['generated'] >= report['operations']['total']
+    count_sent(cases['generated'])
+
+    log = service.log()
+    statuses = Counter(
+        line.split()[-3] for line in log.splitlines() if ' web.request_log: ' in line
+    )
+    print(dict(statuses))
+    # That other methods, and with a token those without it, were among the cases.
+    assert {'200', '405', *(['401'] if headers else [])} <= set(statuses)
+    assert not [each for each in statuses if each.startswith('5')]
+    assert 'Traceback' not in log
+    assert str(ROOT) not in service.get('/openapi.json', headers=headers).text
+
+
+def test_only_open_paths_need_no_token(service: Service, headers: dict[str, str]) -> None:
+    """Without the token, exactly what the document calls open answers."""
+    document = service.get('/openapi.json', headers=headers).json()
+    for path, item in document['paths'].items():
+        needed = item['get'].get('security', document['security'])
+        status = service.get(path).status_code
+        assert status == (401 if needed else 200), path
+        assert bool(needed) <= bool(headers)
