@@ -78,4 +78,6 @@ def test_junk_id_is_replaced(proxy: Proxy) -> None:
 
 def test_body_is_refused(proxy: Proxy) -> None:
     """A body that no request has here ends at the proxy."""
-    assert proxy.get('/uuid', body=b'x' * 5000)[0] == 413
+    status, headers = proxy.get('/uuid', body=b'x' * 5000)
+    # The service's own refusals are problem documents.
+    assert (status, headers.get_content_type()) == (413, 'text/html')
