@@ -11,6 +11,18 @@ serve: engine
 test: setup check
 	$(BIN)/python -m pytest
 
+# Every fault with all its rounds, and the table of them: about an hour.
+faults: setup
+	$(BIN)/python -m pytest --whole tests/faults tests/fuzz tests/warm/test_equality.py
+
+bench: setup
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-bench.txt
+	$(BIN)/python -m bench
+
+# Within a minute: without the peer, growth and files.
+bench-quick: setup
+	$(BIN)/python -m bench --quick
+
 check: $(VENV)/.complete
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Generator
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
 import engine
 from settings import Settings
+from tests.report import Fault, table
 
+DONE = pytest.StashKey[list[Fault]]()
 OURS = {each.metadata['variable'] for each in fields(Settings)}
 
 
@@ -24,6 +28,12 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption('--whole', action='store_true', help='all rounds, not the bounded form')
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave what takes minutes out of the bounded form."""
+    if not config.getoption('--whole'):
+        items[:] = [item for item in items if not item.get_closest_marker('slow')]
 
 
 @pytest.fixture(scope='session')
@@ -49,3 +59,22 @@ def built_engine() -> engine.Engine:
 def _path_without_pulumi() -> str:
     folders = os.environ['PATH'].split(os.pathsep)
     return os.pathsep.join(each for each in folders if not shutil.which('pulumi', path=each))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember how each fault went, for the table."""
+    report = yield
+    if report.when == 'call' or report.skipped:
+        item.config.stash.setdefault(DONE, []).append(Fault.of(item, report))
+    return report
+
+
+def pytest_terminal_summary(config: pytest.Config) -> None:
+    """Write the table of the whole run where the documentation has it."""
+    if config.getoption('--whole') and DONE in config.stash:
+        target = Path(config.rootpath) / 'docs' / 'reliability.md'
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(table(config.stash[DONE]))

@@ -83,17 +83,16 @@ class ColdPulumi(PulumiCommand):
         assert process.stderr is not None
         output = _Lines(process.stdout, on_output)
         errors = _Lines(process.stderr, on_error)
-        killed = False
         try:
             in_time = _ends_within(process, remaining(deadline))
             if not in_time:
                 process.send_signal(signal.SIGINT)
                 _ends_within(process, self._grace)
         finally:
-            if process.poll() is None:
-                killed = True
-                kill_session(process.pid)
-                process.wait()
+            killed = process.poll() is None
+            # Also after it ended: plugins outlive a CLI that was killed.
+            kill_session(process.pid)
+            process.wait()
         result = CommandResult(stdout=output.text(), stderr=errors.text(), code=process.returncode)
         if not in_time:
             raise CommandTimeoutError(args, result, killed)

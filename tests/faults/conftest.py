@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 import engine
-from tests.faults.report import Fault, table
 
 Rounds = Callable[[int, int], int]
-DONE = pytest.StashKey[list[Fault]]()
 
 
 @pytest.fixture(autouse=True)
 def engine_is_built(built_engine: engine.Engine) -> None:
     """No fault is tested against a missing engine."""
+
+
+@pytest.fixture(autouse=True)
+def bounded(request: pytest.FixtureRequest, whole: bool) -> None:
+    """Leave the stock way, which takes seconds for each run, to the whole form."""
+    if not whole and 'mode' in request.fixturenames and request.getfixturevalue('mode') == 'cli':
+        pytest.skip('the stock way is part of the whole form')
 
 
 @pytest.fixture
@@ -29,23 +33,3 @@ def rounds(whole: bool, record_property: Callable[[str, object], None]) -> Round
         return chosen
 
     return choose
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember how each fault went, for the table."""
-    report = yield
-    if report.when == 'call' or report.skipped:
-        done = item.config.stash.setdefault(DONE, [])
-        done.append(Fault.of(item, report))
-    return report
-
-
-def pytest_terminal_summary(config: pytest.Config) -> None:
-    """Write the table of the whole run where the documentation has it."""
-    if config.getoption('--whole') and DONE in config.stash:
-        target = Path(config.rootpath) / 'docs' / 'reliability.md'
-        target.parent.mkdir(exist_ok=True)
-        target.write_text(table(config.stash[DONE]))

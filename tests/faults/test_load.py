@@ -24,7 +24,7 @@ CLIENTS = 8
 def send_and_leave(service: Service, path: str = '/uuid') -> socket.socket:
     """Send a request on a connection of its own; closing it is the caller's."""
     address = urlsplit(service.url)
-    connection = socket.create_connection((address.hostname, address.port), timeout=60)
+    connection = socket.create_connection((address.hostname, address.port or 80), timeout=60)
     connection.sendall(f'GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n'.encode())
     return connection
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pulumi import automation as auto
 
-from warm.project import Project
+import engine
+from tests.warm.project import Project
 from warm_pulumi import WarmPulumi
 
 
 @pytest.fixture(scope='session')
-def engine_bin() -> Path:
+def engine_bin(built_engine: engine.Engine) -> Path:
     """The folder with the engine, the stock CLI, the language host and the random provider."""
-    folder = os.environ.get('WARM_ENGINE_BIN_DIR')
-    if folder is None:
-        pytest.skip('WARM_ENGINE_BIN_DIR is not set')
-    return Path(folder)
+    return built_engine.bin
 
 
 @pytest.fixture
@@ -53,12 +50,3 @@ def cold(engine_bin: Path) -> auto.PulumiCommand:
 
 def new_warm(engine_bin: Path) -> WarmPulumi:
     return WarmPulumi(str(engine_bin / 'pulumi-warm'), str(engine_bin / 'pulumi'))
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line('markers', 'slow: takes minutes; runs only when asked for with -m slow')
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if 'slow' not in config.option.markexpr:
-        items[:] = [item for item in items if item.get_closest_marker('slow') is None]

@@ -115,3 +115,13 @@ _VARYING = [
     (re.compile(r'pid \d+'), 'PID'),
     (re.compile(r'v1:[\w+/=]+:[\w+/=]+'), 'CIPHERTEXT'),
 ]
+
+
+def when(text: str, action: Callable[[], object]) -> Callable[[str], None]:
+    """Return an output callback that does something at each line with `text` in it."""
+
+    def callback(line: str) -> None:
+        if text in line:
+            action()
+
+    return callback

@@ -12,7 +12,7 @@ import pulumi
 import pytest
 from pulumi import automation as auto
 
-from warm.project import Project
+from tests.warm.project import Project, when
 from warm_pulumi import ClosedError, CommandTimeoutError, WarmPulumi, deadline
 from warm_pulumi.processes import session_members
 
@@ -89,7 +89,7 @@ def test_command_within_a_callback(shared_warm: WarmPulumi, project: Project) ->
     """A callback may itself run commands."""
     names: list[str] = []
     stack = project.stack(shared_warm)
-    stack.up(on_output=lambda _: names or names.append(stack.workspace.who_am_i().user))
+    stack.up(on_output=when('Updating', lambda: names.append(stack.workspace.who_am_i().user)))
     assert len(names) == 1
 
 
@@ -119,7 +119,7 @@ def test_concurrent_update(shared_warm: WarmPulumi, warm: WarmPulumi, project: P
 
 def _until_cancelled(stack: auto.Stack, begun: threading.Event) -> None:
     with pytest.raises(auto.CommandError):
-        stack.up(on_output=lambda line: 'begun' in line and begun.set())
+        stack.up(on_output=when('begun', begun.set))
 
 
 def test_threads_take_turns(shared_warm: WarmPulumi, project: Project) -> None:
@@ -205,6 +205,7 @@ def test_closed(engine_bin: Path, project: Project) -> None:
     pulumi_ = WarmPulumi(str(engine_bin / 'pulumi-warm'), str(engine_bin / 'pulumi'))
     project.stack(pulumi_).up()
     session = pulumi_.engine_pid
+    assert session is not None
     pulumi_.close()
     assert session_members(session) == []
     with pytest.raises(ClosedError):

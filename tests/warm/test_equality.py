@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pulumi import automation as auto
 
-from warm.project import Project
+from tests.warm.project import Project, when
 from warm_pulumi import WarmPulumi
 
 FAILING_PROGRAM = "raise ValueError('as asked')"
@@ -182,6 +182,6 @@ def _cancelled(warm: WarmPulumi, ours: Project) -> None:
             ['preview', '--stack', 'dev'],
             str(ours.folder),
             ours.env,
-            lambda line: 'begun' in line and warm.interrupt(),
+            when('begun', warm.interrupt),
         )
     ours.write(GOOD_PROGRAM)

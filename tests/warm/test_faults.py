@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from pulumi import automation as auto
 
-from warm.project import Project
+from tests.warm.project import Project, when
 from warm_pulumi import EngineDiedError, WarmPulumi
 from warm_pulumi.processes import session_members
 
@@ -135,7 +135,7 @@ def test_interrupt_cancels(warm: WarmPulumi, project: Project) -> None:
     stack = project.stack(warm)
     engine = warm.engine_pid
     with pytest.raises(auto.CommandError, match='cancel'):
-        stack.up(on_output=lambda line: 'begun' in line and warm.interrupt())
+        stack.up(on_output=when('begun', warm.interrupt))
     assert project.locks() == []
     project.write(QUICK_PROGRAM)
     assert stack.up().outputs['now'].value == 'fine'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pulumi import automation as auto
 
-from warm.project import Project
+from tests.warm.project import Project
 from warm_pulumi import WarmPulumi
 
 ENDINGS = {

@@ -35,8 +35,9 @@ def preload() -> None:
 def _read_sources() -> None:
     """Fills the cache of source lines: the SDK looks up where a resource comes from."""
     for name, module in list(sys.modules.items()):
-        if name.startswith('pulumi') and getattr(module, '__file__', None):
-            linecache.getlines(module.__file__)
+        file = getattr(module, '__file__', None)
+        if name.startswith('pulumi') and file:
+            linecache.getlines(file)
 
 
 def greeting() -> dict[str, Any]:

@@ -69,7 +69,7 @@ class _Zygote:
     def loop(self) -> Job:
         while True:
             for key, _ in self._selector.select():
-                job = key.data()
+                job: Job | None = key.data()
                 if job is not None:
                     return job
 

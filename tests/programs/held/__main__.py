@@ -24,4 +24,5 @@ def wait(hold: str, value: str = '') -> str:
 
 
 wait('hold-before')
-pulumi.export(request, random.RandomUuid('fake-uuid').result.apply(lambda value: wait('hold', value)))
+made = random.RandomUuid('fake-uuid')
+pulumi.export(request, made.result.apply(lambda value: wait('hold', value)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -36,12 +35,12 @@ class Fault:
     notes: str
 
     @classmethod
-    def of(cls, item: pytest.Item, report: pytest.TestReport) -> Fault:
+    def of(cls, item: pytest.Function, report: pytest.TestReport) -> Fault:
         """Take it from a test: its docstring, its parameters, what it recorded."""
-        properties = dict(report.user_properties)
+        properties = {name: str(value) for name, value in report.user_properties}
         name = (item.obj.__doc__ or item.name).strip().splitlines()[0]
         case = item.name.partition('[')[2].rstrip(']')
-        rounds, notes = int(properties.get('rounds', 1)), str(properties.get('notes', ''))
+        rounds, notes = int(properties.get('rounds', '1')), properties.get('notes', '')
         return cls(name.rstrip('.'), case, rounds, report.outcome, notes)
 
     def row(self) -> str:
@@ -50,7 +49,7 @@ class Fault:
         return f'| {self.name} | {self.case} | {self.rounds} | {result} |'
 
 
-def table(faults: Sequence[Fault]) -> str:
+def table(faults: list[Fault]) -> str:
     """Return the whole document."""
     head = HEAD.format(
         date=datetime.date.today().isoformat(),
