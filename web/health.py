@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import tempfile
 import threading
 import time
@@ -19,6 +20,8 @@ from runs import program_venv, workspaces
 from settings import Settings
 from warm_pulumi import ColdPulumi, WarmPulumiError, deadline
 from web import draining
+
+logger = logging.getLogger(__name__)
 
 FRESH = 10.0
 CHECK_DEADLINE = 20.0
@@ -66,6 +69,7 @@ class Readiness:
                     self._reason = None
                 except NotReadyError as error:
                     self._reason = str(error)
+                    logger.warning('not ready: %s', error, exc_info=error)
                 self._known_until = time.monotonic() + FRESH
             return self._reason
 
