@@ -34,7 +34,7 @@ setup: engine
 engine: $(VENV)/.complete
 	$(BIN)/python -m engine
 
-$(VENV)/.complete: requirements.txt requirements-dev.txt
+$(VENV)/.complete: requirements.txt requirements.lock requirements-dev.txt requirements-dev.lock
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt

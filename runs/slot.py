@@ -84,20 +84,28 @@ class Slot:
 
         Raises ProvisioningError when it cannot be recovered.
         """
-        if not self.is_clean:
-            with (
-                metrics.counted_outcome(metrics.RECOVERIES),
-                own_deadline(self._settings.destroy_timeout),
-            ):
-                recovery.recover(basic_pulumi.set_stack(self.context(''), self.options))
+        self.recover()
         self._file.mark(clean=False)
 
+    def recover(self) -> None:
+        """Remove what an unclean run left behind; nothing to do for a clean slot.
+
+        Raises ProvisioningError when it cannot be recovered.
+        """
+        if self.is_clean:
+            return
+        with (
+            metrics.counted_outcome(metrics.RECOVERIES),
+            own_deadline(self._settings.destroy_timeout),
+        ):
+            recovery.recover(basic_pulumi.set_stack(self.context(''), self.options))
+        self._file.mark(clean=True)
+
     def warm_up(self) -> None:
-        """Have the engine running before the first request.
+        """Have the engine running before the first request; the slot must be ready.
 
         Raises ProvisioningError.
         """
-        self.make_ready()
         basic_pulumi.set_stack(self.context(''), self.options)
         self._file.mark(clean=True)
 

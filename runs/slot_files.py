@@ -55,7 +55,9 @@ class SlotFile:
     def end_last_process(self) -> None:
         """Kill what a dead owner left running, if it still is what was noted."""
         pid, started = self.record.pid, self.record.started
-        if pid and started and start_time(pid) == started:
+        # It leads a session, whose number is not given out again while a member lives: plugins
+        # may have outlived it.
+        if pid and started and start_time(pid) in (None, started):
             kill_session(pid)
         self._write(Record(self.record.clean))
 

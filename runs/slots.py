@@ -6,17 +6,19 @@ warmest.
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from pulumi import automation as auto
 
 import metrics
-from basic_pulumi import BusyError, ProgramFailedError
+from basic_pulumi import BusyError, ProgramFailedError, ProvisioningError
 from runs.slot import OpenWorkspace, Slot
 from runs.slot_files import SlotFile
 from settings import Settings
@@ -43,8 +45,11 @@ class Slots:
         self._free: deque[Slot] = deque()
         self._set_aside: list[Slot] = []
         self._waiting = 0
+        self._is_first = True
         self._changed = threading.Condition()
-        self._housekeeper = ThreadPoolExecutor(1, thread_name_prefix='slot-housekeeper')
+        self._housekeeper = ThreadPoolExecutor(
+            settings.slots, thread_name_prefix='slot-housekeeper'
+        )
         metrics.SLOTS_FREE.set_function(self._available)
         metrics.QUEUE_LENGTH.set_function(lambda: self.queue_length)
 
@@ -63,15 +68,19 @@ class Slots:
 
         Raises ProvisioningError: BusyError when none is free within the wait limit.
         """
+        with self._changed:
+            first, self._is_first = self._is_first, False
         slot = self._take_ready()
+        if first:
+            self._housekeeper.submit(self._recover_left_behind)
         try:
             yield slot
         finally:
             slot.runs += 1
-            if slot.is_clean and slot.runs >= self._settings.runs_per_history:
-                self._housekeeper.submit(self._keep_house, slot)
-            else:
+            if slot.is_clean and slot.runs < self._settings.runs_per_history:
                 self._put_back(slot)
+            else:
+                self._housekeeper.submit(self._keep_house, slot)
 
     def close(self) -> None:
         """End every slot that is not in use."""
@@ -138,16 +147,22 @@ class Slots:
 
     def _own_next_name(self) -> Slot:
         """Take the first name that no process owns, this one included."""
-        folder = self._settings.state_dir / 'slots'
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for number in range(MOST_NAMES):
             name = f'{self._settings.stack}-{number}' if number else self._settings.stack
             try:
-                file = SlotFile(folder / name)
+                return self._own(name)
             except BlockingIOError:
                 continue
-            return Slot(name, self._program, self._settings, file)
         raise BusyError(f'all {MOST_NAMES} slot names are in use', RETRY_AFTER)
+
+    def _own(self, name: str) -> Slot:
+        return Slot(name, self._program, self._settings, SlotFile(self._folder / name))
+
+    @functools.cached_property
+    def _folder(self) -> Path:
+        folder = self._settings.state_dir / 'slots'
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
 
     def _put_back(self, slot: Slot) -> None:
         with self._changed:
@@ -174,9 +189,28 @@ class Slots:
             self._changed.notify()
 
     def _keep_house(self, slot: Slot) -> None:
+        """Do what a slot needs after its runs, off the way of the answers."""
         try:
-            slot.drop_history()
-        except (auto.CommandError, OSError):
-            logger.exception('the history of stack %s was not dropped', slot.name)
+            slot.recover()
+            if slot.runs >= self._settings.runs_per_history:
+                slot.drop_history()
+        except (ProvisioningError, auto.CommandError, OSError):
+            logger.exception('stack %s was not put in order', slot.name)
         finally:
             self._put_back(slot)
+
+    def _recover_left_behind(self) -> None:
+        """Recover the slots that dead workers left unclean, whether or not they are needed."""
+        for path in sorted(self._folder.iterdir()):
+            try:
+                slot = self._own(path.name)
+            except BlockingIOError:
+                continue
+            try:
+                if not slot.is_clean:
+                    slot.open(self._open_workspace)
+                    slot.recover()
+            except (ProvisioningError, OSError):
+                logger.exception('stack %s, left by a dead worker, was not recovered', slot.name)
+            finally:
+                slot.close()

@@ -62,7 +62,8 @@ func serve(cli string, repliesFd int) error {
 		return err
 	}
 	interrupts := newInterrupts()
-	server := &server{cli: cli, stdio: stdio, interrupts: interrupts, companions: companions, host: host}
+	server := &server{cli: cli, stdio: stdio, interrupts: interrupts, companions: companions, host: host,
+		databases: watchDatabases()}
 
 	if err := out.send(reply{Version: version.Version}); err != nil {
 		return err
@@ -87,6 +88,7 @@ type server struct {
 	interrupts *interrupts
 	companions *companions
 	host       *programHost
+	databases  *databases
 }
 
 // run executes one command with its own output, environment and working directory.
@@ -113,6 +115,7 @@ func (s *server) run(r request) (int, error) {
 		return runCold(s.cli, r, s.interrupts)
 	}
 	s.attachCompanions(r)
+	defer s.databases.close()
 	return execute(command), nil
 }
 
