@@ -126,7 +126,7 @@ def backend_url(settings: Settings) -> str:
         return settings.backend_url
     folder = state_dir(settings) / 'backend'
     folder.mkdir(mode=0o700, exist_ok=True)
-    return folder.as_uri()
+    return f'{folder.as_uri()}?metadata=skip'
 
 
 def state_dir(settings: Settings) -> Path:

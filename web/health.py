@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import tempfile
 import threading
@@ -18,7 +17,7 @@ import basic_pulumi
 import metrics
 from runs import program_venv, workspaces
 from settings import Settings
-from warm_pulumi import ColdPulumi, WarmPulumiError, deadline
+from warm_pulumi import ColdPulumi, deadline
 from web import draining
 
 logger = logging.getLogger(__name__)
@@ -98,27 +97,40 @@ def check(settings: Settings, program: Path) -> None:
         environment = workspaces.environment(settings, found, settings.stack, program)
     except OSError as error:
         raise NotReadyError('The state folder cannot be written.') from error
-    _check_passphrase(settings, workspaces.cold(settings, found), environment, program)
+    command = workspaces.cold(settings, found)
+    with deadline(CHECK_DEADLINE):
+        _check_answers(command, environment, program)
+        _check_passphrase(settings, command, environment, program)
 
 
 def _check_backend(settings: Settings) -> None:
-    """Write to the embedded backend; Pulumi itself asks any other (see _check_passphrase)."""
+    """Write to the embedded backend; Pulumi itself asks any other (see _check_answers)."""
     if not settings.backend_url:
         workspaces.backend_url(settings)
         with tempfile.TemporaryFile(dir=workspaces.state_dir(settings) / 'backend') as probe:
             probe.write(b'ready?')
 
 
+def _check_answers(command: ColdPulumi, environment: dict[str, str], program: Path) -> None:
+    """Have Pulumi list the backend's stacks."""
+    try:
+        command.run(['stack', 'ls', '--json'], str(program), environment)
+    except (auto.CommandError, OSError) as error:
+        raise NotReadyError('The backend does not answer.') from error
+
+
 def _check_passphrase(
     settings: Settings, command: ColdPulumi, environment: dict[str, str], program: Path
 ) -> None:
-    """Have Pulumi read the first slot's last update, for which it needs the right passphrase."""
+    """Have Pulumi read the first slot's last update, for which it needs the right passphrase.
+
+    A run or the housekeeping may change that stack at this moment: any other failure says nothing.
+    """
     name = auto.fully_qualified_stack_name(settings.org, program.name, settings.stack)
     arguments = ['stack', 'history', '--show-secrets', '--page-size', '1', '--stack', name]
     try:
-        # A stack that was never made has no passphrase yet.
-        with contextlib.suppress(auto.StackNotFoundError), deadline(CHECK_DEADLINE):
-            command.run(arguments, str(program), environment)
-    except (auto.CommandError, WarmPulumiError, OSError) as error:
-        reason = 'passphrase is wrong' if 'passphrase' in str(error) else 'backend does not answer'
-        raise NotReadyError(f'The {reason}.') from error
+        command.run(arguments, str(program), environment)
+    except auto.CommandError as error:
+        if 'passphrase' in str(error):
+            raise NotReadyError('The passphrase is wrong.') from error
+        logger.debug('the last update of %s could not be read: %s', name, error)
