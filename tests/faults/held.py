@@ -18,6 +18,8 @@ from tests.service import Service, serving
 from warm_pulumi.processes import session_members, start_time
 
 PATIENCE = 60.0
+# RUN_TIMEOUT, in seconds, with which a run gets to the middle of its update by either engine.
+ENOUGH = {'warm': '6', 'cli': '15'}
 ROLES: dict[str, Callable[[str], bool]] = {
     'engine': lambda line: '/pulumi-warm' in line or '/pulumi --non-interactive' in line,
     'provider': lambda line: 'pulumi-resource-random' in line,

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.faults.conftest import Rounds
-from tests.faults.held import Held, serving_held
+from tests.faults.held import ENOUGH, Held, serving_held
 from tests.problem import assert_problem
 
 
@@ -36,7 +36,7 @@ def test_killed_in_mid_update(tmp_path: Path, mode: str, victim: str) -> None:
 
 def test_provider_killed(tmp_path: Path, mode: str) -> None:
     """SIGKILL of the provider before it makes the resource."""
-    with serving_held(tmp_path, ENGINE=mode, RUN_TIMEOUT='10') as held:
+    with serving_held(tmp_path, ENGINE=mode, RUN_TIMEOUT=ENOUGH[mode]) as held:
         with held.gate.held(where='hold-before'):
             answer = held.send()
             held.gate.wait_until_held()

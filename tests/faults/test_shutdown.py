@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.faults.held import await_that, serving_held
+from tests.faults.held import ENOUGH, await_that, serving_held
 from tests.paths import ROOT
 
 
@@ -43,7 +43,7 @@ def refused(session: requests.Session, url: str) -> bool:
 
 def test_sigterm_and_a_program_that_hangs(tmp_path: Path, mode: str) -> None:
     """SIGTERM while a program hangs: it is cancelled at its deadline, and the service ends."""
-    with serving_held(tmp_path, ENGINE=mode, RUN_TIMEOUT='12') as held, held.gate.held():
+    with serving_held(tmp_path, ENGINE=mode, RUN_TIMEOUT=ENOUGH[mode]) as held, held.gate.held():
         answer = held.send()
         held.gate.wait_until_held()
         held.pids('engine')
@@ -57,7 +57,7 @@ def test_sigterm_and_a_program_that_hangs(tmp_path: Path, mode: str) -> None:
 
 def test_program_hangs(tmp_path: Path, mode: str) -> None:
     """A program that hangs is ended at its deadline."""
-    with serving_held(tmp_path, ENGINE=mode, RUN_TIMEOUT='12') as held:
+    with serving_held(tmp_path, ENGINE=mode, RUN_TIMEOUT=ENOUGH[mode]) as held:
         with held.gate.held():
             answer = held.send()
             held.gate.wait_until_held()
