@@ -6,6 +6,7 @@ import atexit
 import functools
 import os
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -30,9 +31,18 @@ PROGRAM = 'burner-program'
 SpinUp = Callable[[str], auto.UpResult]
 
 
-@functools.cache
+_making_slots = threading.Lock()
+
+
 def default_slots() -> Slots:
     """Return the slots of this process, made on first use from the environment's settings."""
+    # The first requests may come together, and the cache alone would make slots for each.
+    with _making_slots:
+        return _default_slots()
+
+
+@functools.cache
+def _default_slots() -> Slots:
     settings = Settings.from_env()
     program = Path(basic_pulumi.find_local(PROGRAM))
     open_workspace = functools.partial(workspaces.open_workspace, settings, program)

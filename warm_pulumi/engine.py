@@ -12,7 +12,7 @@ import time
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from pulumi.automation import CommandResult
@@ -119,7 +119,7 @@ class Engine:
         try:
             try:
                 self._send(
-                    {**asdict(command), 'id': self.commands, 'umask': _umask()},
+                    {**vars(command), 'id': self.commands, 'umask': _umask()},
                     [stdout_end, stderr_end],
                 )
             finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from collections.abc import Mapping
@@ -33,8 +34,7 @@ def interpreter(cwd: str, env: Mapping[str, str]) -> str | None:
     if project is None:
         return None
     with open(project, encoding='utf-8') as file:
-        runtime = (yaml.safe_load(file) or {}).get('runtime')
-    name, options = _name_and_options(runtime)
+        name, options = _name_and_options(_runtime(file.read()))
     if name != 'python' or not _is_plain(options):
         return None
     virtualenv = options.get('virtualenv')
@@ -45,6 +45,12 @@ def interpreter(cwd: str, env: Mapping[str, str]) -> str | None:
         return shutil.which(env['PULUMI_PYTHON_CMD'], path=env.get('PATH'))
     path = env.get('PATH')
     return shutil.which('python3', path=path) or shutil.which('python', path=path)
+
+
+@functools.lru_cache(maxsize=64)
+def _runtime(project: str) -> Any:
+    """The runtime that a project file's text names. Parsing it takes longer than some commands."""
+    return (yaml.safe_load(project) or {}).get('runtime')
 
 
 def _project_file(cwd: str) -> str | None:

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -59,19 +60,31 @@ func newProgramHost(companions *companions) (*programHost, error) {
 	return h, nil
 }
 
-// prepare makes sure that a zygote is ready whose imported packages are still those installed.
+// prepare makes sure that a zygote is ready and, for a command that may run the program, that what it
+// has imported is still what is installed: looking at some hundred files takes a few milliseconds.
 func (h *programHost) prepare(wanted process, r request) error {
 	for {
 		zygote, err := h.companions.start(hostName, wanted)
 		if err != nil {
 			return err
 		}
-		if isCurrent(zygote) {
+		if !mayRunProgram(r) || isCurrent(zygote) {
 			h.zygote, h.env, h.debug = zygote, r.Env, showsDebug(r)
 			return json.Unmarshal([]byte(zygote.first), &h.about)
 		}
 		h.companions.stop(hostName)
 	}
+}
+
+// mayRunProgram tells whether the command runs the program: refresh and destroy do so only when asked,
+// by flag or variable.
+func mayRunProgram(r request) bool {
+	for _, arg := range r.Args {
+		if arg == "up" || arg == "preview" || strings.HasPrefix(arg, "--run-program") {
+			return true
+		}
+	}
+	return r.Env["PULUMI_RUN_PROGRAM"] != "" || r.Env["PULUMI_OPTION_RUN_PROGRAM"] != ""
 }
 
 // isCurrent asks the zygote, by a message without descriptors. One that dies is not current either.
