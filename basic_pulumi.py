@@ -38,6 +38,9 @@ MISCONFIGURED = re.compile(
 )
 
 
+# Of two that open a new PostgreSQL backend at once, both make its table and one fails; the table is
+# then there for good.
+NEW_BACKEND_RACE = 'failed to create table'
 UNAVAILABLE = (
     auto.CommandError,
     auto.InvalidVersionError,
@@ -112,13 +115,22 @@ def set_stack(context: Context, options: auto.LocalWorkspaceOptions | None = Non
     Raises ProvisioningError: EngineUnavailableError when the backend or the engine is not usable.
     """
     with _reported('stack', 'Failure when trying to initialize the stack:', EngineUnavailableError):
-        stack = auto.create_or_select_stack(
-            stack_name=context['stack_name'],
-            work_dir=find_local(context['dirname']),
-            opts=options,
-        )
+        try:
+            stack = _create_or_select(context, options)
+        except auto.CommandError as error:
+            if NEW_BACKEND_RACE not in str(error):
+                raise
+            stack = _create_or_select(context, options)
         pulumi.info('Successfully initialized stack')
         return stack
+
+
+def _create_or_select(context: Context, options: auto.LocalWorkspaceOptions | None) -> auto.Stack:
+    return auto.create_or_select_stack(
+        stack_name=context['stack_name'],
+        work_dir=find_local(context['dirname']),
+        opts=options,
+    )
 
 
 def configure_project(stack: auto.Stack, context: Context) -> None:

@@ -19,6 +19,8 @@ from tests.problem import assert_problem
 from tests.service import Service
 
 CLIENTS = 8
+# MB of four slots: an engine grows with its runs until it is replaced, to some 300 MB.
+MOST_MEMORY = 4 * 400
 
 
 def send_and_leave(service: Service, path: str = '/uuid') -> socket.socket:
@@ -101,7 +103,7 @@ def test_soak(
     )
     assert set(statuses) <= {200, 503}
     assert statuses[200] > statuses.get(503, 0)
-    assert at_the_end[0] < after_warm_up[0] * 1.25
+    assert at_the_end[0] < MOST_MEMORY
 
 
 def soak(service: Service, count: int) -> dict[int, int]:

@@ -142,6 +142,17 @@ def test_failed_backend(command: FakePulumi) -> None:
         basic_pulumi.set_stack(CONTEXT, auto.LocalWorkspaceOptions(pulumi_command=command))
 
 
+def test_new_backend_race(command: FakePulumi) -> None:
+    """Who loses the race to make a new backend's table finds it there; a second loss is told."""
+    lost = 'error: unable to open state database: failed to create table pulumi_state'
+    options = auto.LocalWorkspaceOptions(pulumi_command=command)
+    command.failures['stack select'] = [lost]
+    basic_pulumi.set_stack(CONTEXT, options)
+    command.failures['stack select'] = [lost, lost]
+    with pytest.raises(EngineUnavailableError):
+        basic_pulumi.set_stack(CONTEXT, options)
+
+
 def test_missing_executable() -> None:
     """An engine that is not there is told apart from a program that fails."""
 
