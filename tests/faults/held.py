@@ -35,7 +35,7 @@ class Gate:
         folder.mkdir()
 
     @contextmanager
-    def held(self, how_many: int = 1, where: str = 'hold') -> Iterator[None]:
+    def held(self, where: str = 'hold') -> Iterator[None]:
         """Hold runs in the body, and go on when the body ends.
 
         where: `hold` for after the resource is made, `hold-before` for before that.
