@@ -112,9 +112,12 @@ def _check_backend(settings: Settings) -> None:
 
 
 def _check_answers(command: ColdPulumi, environment: dict[str, str], program: Path) -> None:
-    """Have Pulumi list the backend's stacks."""
+    """Have Pulumi open the backend.
+
+    It does not list the stacks: in a folder, a list fails when a file goes while it is made.
+    """
     try:
-        command.run(['stack', 'ls', '--json'], str(program), environment)
+        command.run(['whoami'], str(program), environment)
     except (auto.CommandError, OSError) as error:
         raise NotReadyError('The backend does not answer.') from error
 

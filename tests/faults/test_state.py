@@ -9,8 +9,10 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,28 @@ def test_wrong_passphrase(tmp_path: Path, mode: str) -> None:
         assert [path.read_bytes() for path in held.checkpoints()] == before
         phrase.write_text('right')
         held.assert_clean()
+
+
+def test_ready_while_stacks_change(tmp_path: Path) -> None:
+    """Files that come and go in the backend, as they do in every run, are no fault of it."""
+    with serving_held(tmp_path) as held:
+        held.assert_serves()
+        [stacks] = {file.parent for file in held.checkpoints()}
+        done = threading.Event()
+
+        def change() -> None:
+            while not done.is_set():
+                for number in range(100):
+                    (stacks / f'busy-{number}.json.tmp').touch()
+                for number in range(100):
+                    (stacks / f'busy-{number}.json.tmp').unlink()
+
+        with ThreadPoolExecutor(1) as pool:
+            changing = pool.submit(change)
+            ready = held.service.get('/readyz')
+            done.set()
+            changing.result()
+        assert ready.status_code == 200, held.service.log()
 
 
 @pytest.fixture
