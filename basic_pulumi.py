@@ -35,9 +35,8 @@ MISCONFIGURED = re.compile(
     '|failed to load language plugin'
     '|no resource plugin'
     '|no language plugin'
+    '|unable to open state (database|directory)'
 )
-
-
 # Of two that open a new PostgreSQL backend at once, both make its table and one fails; the table is
 # then there for good.
 NEW_BACKEND_RACE = 'failed to create table'

@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from pulumi import automation as auto
 from semver import VersionInfo
@@ -99,7 +100,7 @@ def find_engine(settings: Settings) -> Engine:
 def environment(settings: Settings, found: Engine, stack: str, program: Path) -> dict[str, str]:
     """Return what Pulumi's processes get on top of the service's own environment."""
     variables = {
-        'PULUMI_BACKEND_URL': backend_url(settings),
+        **_backend(settings),
         'PULUMI_HOME': settings.pulumi_home or str(_home(settings, found, stack)),
         'PULUMI_SKIP_UPDATE_CHECK': 'true',
         # Settings that lost their salt get the state's own back, not silently a new one.
@@ -118,6 +119,19 @@ def environment(settings: Settings, found: Engine, stack: str, program: Path) ->
         if not settings.pulumi_home:
             variables['PULUMI_IGNORE_AMBIENT_PLUGINS'] = 'true'
     return variables
+
+
+def _backend(settings: Settings) -> dict[str, str]:
+    """Return the backend's URL, a database's password apart: Pulumi's errors quote the URL."""
+    url = urlsplit(backend_url(settings))
+    if url.password is None or url.scheme != 'postgres':
+        return {'PULUMI_BACKEND_URL': url.geturl()}
+    credentials, _, host = url.netloc.rpartition('@')
+    user = credentials.partition(':')[0]
+    return {
+        'PULUMI_BACKEND_URL': url._replace(netloc=f'{user}@{host}').geturl(),
+        'PGPASSWORD': unquote(url.password),
+    }
 
 
 def backend_url(settings: Settings) -> str:

@@ -50,7 +50,7 @@ class Site:
             'PGPASSFILE': str(self.backend.passfile),
             'PULUMI_CONFIG_PASSPHRASE_FILE': str(self.folder / 'passphrase'),
             'SLOTS': '2',
-            'CHILD_ENV': 'PGPASSFILE,GATE',
+            'CHILD_ENV': 'GATE',
         }
 
     def serving(self, host: str) -> AbstractContextManager[Service]:
@@ -220,3 +220,15 @@ def test_connections_do_not_pile_up(site: Site) -> None:
             assert service.get('/uuid').status_code == 200
             counts.append(site.connections())
     assert counts[-1] <= counts[0] + 2
+
+
+def test_password_in_url(site: Site) -> None:
+    """A password in the backend's URL opens it, and a refusal does not put it into the log."""
+    password = site.backend.passfile.read_text().rpartition(':')[2]
+    for number, given in enumerate([password, 'planted-password']):
+        url = site.backend.url.replace('@', f':{given}@', 1)
+        settings = {**site.settings(f'host-{number}'), 'PULUMI_BACKEND_URL': url}
+        with serving(site.folder, **settings) as service:
+            assert service.get('/uuid').status_code == (503 if number else 200)
+            assert given not in service.log()
+    assert 'password authentication failed' in service.log()

@@ -40,13 +40,19 @@ class Gate:
 
         where: `hold` for after the resource is made, `hold-before` for before that.
         """
-        (self._folder / where).touch()
+        with self.telling(where):
+            yield
+        for mark in self._folder.glob('held-*'):
+            mark.unlink()
+
+    @contextmanager
+    def telling(self, what: str) -> Iterator[None]:
+        """Tell runs in the body what to do: see the program."""
+        (self._folder / what).touch()
         try:
             yield
         finally:
-            (self._folder / where).unlink()
-            for mark in self._folder.glob('held-*'):
-                mark.unlink()
+            (self._folder / what).unlink()
 
     def wait_until_held(self, how_many: int = 1) -> list[int]:
         """Wait until so many runs are held; return the pids of their programs."""

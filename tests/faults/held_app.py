@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 
 import api as real
@@ -12,7 +13,8 @@ from runs.slots import Slots
 from settings import Settings
 from web import health
 
-PROGRAM = 'tests/programs/held'
+# A test may have the service run a copy that it can break.
+PROGRAM = os.environ.get('HELD_PROGRAM', 'tests/programs/held')
 
 settings = Settings.from_env()
 folder = Path(basic_pulumi.find_local(PROGRAM))

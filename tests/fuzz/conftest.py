@@ -12,15 +12,19 @@ CountSent = Callable[[int], None]
 
 
 @pytest.fixture
-def count_sent(request: pytest.FixtureRequest) -> CountSent:
+def count_sent(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> CountSent:
     """Add to the cases that this test sent.
 
-    They end up in pytest's cache (`.pytest_cache/v/fuzz/sent`), by test, and in the summary.
+    They end up in pytest's cache (`.pytest_cache/v/fuzz/sent`), by test, in the summary, and in the
+    table of faults.
     """
 
     def count(cases: int) -> None:
         sent = request.config.stash.setdefault(SENT, {})
         sent[request.node.nodeid] = sent.get(request.node.nodeid, 0) + cases
+        record_property('notes', f'{sent[request.node.nodeid]} cases')
 
     return count
 

@@ -1,0 +1,97 @@
+"""Programs that fail, and surroundings in which none can run."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+import engine
+from tests.faults.held import Held, await_that, serving_held
+from tests.paths import ROOT
+from tests.problem import assert_problem
+
+PROGRAM = ROOT / 'tests' / 'programs' / 'held'
+
+
+def assert_refused(held: Held, status: int, path: str = '/uuid') -> None:
+    answer = held.service.get(path)
+    assert_problem(answer.status_code, answer.headers, answer.json(), status)
+    assert str(ROOT) not in answer.text
+
+
+def test_program_raises(tmp_path: Path, mode: str) -> None:
+    """A program that raises: its traceback is in the log and not in the answer."""
+    with serving_held(tmp_path, ENGINE=mode) as held:
+        with held.gate.telling('raise'):
+            assert_refused(held, 502)
+        assert 'RuntimeError: the program was told to fail' in held.service.log()
+        held.assert_clean()
+
+
+def test_output_is_missing(tmp_path: Path, mode: str) -> None:
+    """A program without the output that it was asked for."""
+    with serving_held(tmp_path, ENGINE=mode) as held:
+        with held.gate.telling('no-output'):
+            assert_refused(held, 502)
+        held.assert_clean()
+
+
+def test_output_is_secret(tmp_path: Path, mode: str) -> None:
+    """A secret output is masked in the answer and in the log."""
+    with serving_held(tmp_path, ENGINE=mode) as held:
+        with held.gate.telling('secret'):
+            assert held.service.get('/uuid').json() == {'response': '[secret]'}
+        assert 'info: Output: [secret]' in held.service.log()
+        held.assert_clean()
+
+
+def test_destroy_fails(tmp_path: Path, mode: str) -> None:
+    """The engine dies in the destroy after a good update: the answer is kept all the same."""
+    with serving_held(tmp_path, ENGINE=mode) as held:
+        with held.gate.held():
+            answer = held.send()
+            held.gate.wait_until_held()
+            if mode == 'warm':  # It would be over before it can be killed.
+                held.kill('provider', signal.SIGSTOP)
+        await_that(lambda: 'info: Destroying the stack...' in held.service.log())
+        await_that(lambda: held.pids('engine'))
+        held.kill('engine')
+        assert answer.result(timeout=90).status_code == 200
+        assert 'was not destroyed; it will be recovered' in held.service.log()
+        held.assert_clean()
+
+
+@pytest.mark.slow
+def test_plugin_is_missing(tmp_path: Path, built_engine: engine.Engine) -> None:
+    """Without the provider's plugin, a Pulumi of the user's answers 503 until it is there."""
+    folder = tmp_path / 'bin'
+    shutil.copytree(built_engine.bin, folder, copy_function=lambda a, b: Path(b).symlink_to(a))
+    plugin = folder / 'pulumi-resource-random'
+    plugin.unlink()
+    settings = {
+        'PULUMI': str(folder / 'pulumi'),
+        'PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION': 'true',
+    }
+    with serving_held(tmp_path, ENGINE='cli', **settings) as held:
+        assert_refused(held, 503)
+        plugin.symlink_to(built_engine.bin / plugin.name)
+        held.assert_clean()
+
+
+@pytest.mark.slow
+def test_venv_cannot_be_made(tmp_path: Path, mode: str) -> None:
+    """Without a venv and a package index there is a 503, until the index is there."""
+    program = tmp_path / 'held'
+    shutil.copytree(PROGRAM, program, ignore=shutil.ignore_patterns('venv', 'Pulumi.*.yaml'))
+    requirements = program / 'requirements.txt'
+    right = requirements.read_text()
+    requirements.write_text(f'--index-url http://127.0.0.1:1/\n{right}')
+    settings = {'HELD_PROGRAM': str(program), 'PIP_RETRIES': '0'}
+    with serving_held(tmp_path, ENGINE=mode, **settings) as held:
+        assert_refused(held, 503)
+        assert_refused(held, 503, path='/readyz')
+        requirements.write_text(right)
+        held.assert_clean()

@@ -1,0 +1,34 @@
+"""Which backend Pulumi is pointed to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine import Engine
+from runs import workspaces
+from settings import Settings
+
+ENGINE = Engine(Path('/engine/bin/pulumi'), (3, 259, 0), 'built', None, None)
+
+
+@pytest.mark.parametrize(
+    ('given', 'url', 'password'),
+    [
+        (
+            'postgres://me:p%40ss@db:5432/x?sslmode=disable',
+            'postgres://me@db:5432/x?sslmode=disable',
+            'p@ss',
+        ),
+        ('postgres://me@db/x', 'postgres://me@db/x', None),
+        ('s3://bucket?region=eu-west-1', 's3://bucket?region=eu-west-1', None),
+    ],
+)
+def test_password_apart_from_url(
+    tmp_path: Path, given: str, url: str, password: str | None
+) -> None:
+    """A database's password is not in the URL that Pulumi sees, and so in no message of it."""
+    settings = Settings(state_dir=tmp_path, backend_url=given)
+    found = workspaces.environment(settings, ENGINE, 'dev', tmp_path)
+    assert (found['PULUMI_BACKEND_URL'], found.get('PGPASSWORD')) == (url, password)
