@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import requests
 
@@ -16,7 +18,12 @@ from tests import processes
 from tests.service import Service
 
 KINDS = ('id', 'uuid', 'string')
+# An engine is replaced after as many cycles.
 GROWTH_WINDOW = 200
+MEMORY_EVERY = 10
+
+# Starts a service, and ends it with the context.
+Start = Callable[[], AbstractContextManager[Service]]
 
 
 @dataclass
@@ -66,33 +73,68 @@ def throughput(service: Service, concurrency: int, seconds: float) -> Load:
     return load
 
 
-def footprint(service: Service) -> dict[str, float]:
-    """Return the files and bytes of the service's state, and the memory of its processes."""
-    files = [path for path in service.state.rglob('*') if path.is_file() and not path.is_symlink()]
-    pids = [service.process.pid, *processes.descendants(service.process.pid)]
-    return {
-        'files': len(files),
-        'state_mb': sum(path.stat().st_size for path in files) / 1e6,
-        'memory_mb': sum(processes.resident(pid) for pid in pids) / 1e6,
-    }
+def growth(start: Start, cycles: int, say: Callable[[str], object]) -> dict[str, object]:
+    """Run `cycles` requests one after another; compare the beginning with the end.
 
-
-def growth(service: Service, cycles: int, say: Callable[[str], object]) -> dict[str, object]:
-    """Run `cycles` requests one after another; compare the beginning with the end."""
-    sample, errors = Sample(), 0
-    marks = {}
-    with requests.Session() as session:
-        for number in range(1, cycles + 1):
-            errors += not sample.measure(functools.partial(get, session, service, number))
-            if number in (GROWTH_WINDOW, cycles):
-                marks[number] = footprint(service)
-                say(f'  {number} of {cycles} cycles: {marks[number]}')
-    first = Sample(sample.seconds[:GROWTH_WINDOW]).summary()
-    last = Sample(sample.seconds[-GROWTH_WINDOW:]).summary()
+    The speed of a machine changes within minutes. So the last window is run in turn with the first
+    one of a service that was just started.
+    """
+    with start() as old, start() as fresh, requests.Session() as session:
+        windows = [Window(old) for _ in range(cycles // GROWTH_WINDOW)]
+        for number, window in enumerate(windows[:-1], start=1):
+            window.run(session)
+            say(f'  {number * GROWTH_WINDOW} of {cycles} cycles: {window.summary()}')
+        beside = Window(fresh)
+        windows[-1].run(session, beside)
     return {
         'cycles': cycles,
-        'errors': errors,
-        'first': {**first, **marks[GROWTH_WINDOW]},
-        'last': {**last, **marks[cycles]},
-        'last_to_first': last['median'] / first['median'],
+        'errors': sum(window.errors for window in [*windows, beside]),
+        'first': windows[0].summary(),
+        'second': windows[1].summary(),
+        'last': windows[-1].summary(),
+        'fresh': beside.summary(),
+        'last_to_fresh': windows[-1].sample.median / beside.sample.median,
     }
+
+
+@dataclass
+class Window:
+    """Some cycles of a service in a row, and the most memory that it had meanwhile."""
+
+    service: Service
+    sample: Sample = field(default_factory=Sample)
+    errors: int = 0
+    memory: float = 0.0
+
+    def run(self, session: requests.Session, beside: Window | None = None) -> None:
+        """Run all cycles of the window, each followed by one of `beside`."""
+        for number in range(GROWTH_WINDOW):
+            for window in (self, beside) if beside else (self,):
+                window.cycle(session, number)
+
+    def cycle(self, session: requests.Session, number: int) -> None:
+        sent = functools.partial(get, session, self.service, number)
+        self.errors += not self.sample.measure(sent)
+        if number % MEMORY_EVERY == 0:
+            self.memory = max(self.memory, memory(self.service))
+
+    def summary(self) -> dict[str, float]:
+        files = state_files(self.service)
+        return {
+            **self.sample.summary(),
+            'files': len(files),
+            'state_mb': sum(path.stat().st_size for path in files) / 1e6,
+            'memory_mb': self.memory,
+        }
+
+
+def state_files(service: Service) -> list[Path]:
+    """Return the files of the service's state."""
+    found = service.state.rglob('*')
+    return [path for path in found if path.is_file() and not path.is_symlink()]
+
+
+def memory(service: Service) -> float:
+    """Return the memory of all processes of the service, in MB."""
+    pids = [service.process.pid, *processes.descendants(service.process.pid)]
+    return sum(processes.resident(pid) for pid in pids) / 1e6

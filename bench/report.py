@@ -14,7 +14,14 @@ WAYS = {
     'tutorial': "(a) the tutorial's own steps",
     'cli': '(b) this service, `ENGINE=cli`',
     'warm': '(c) this service, warm engine',
+    'checkout': '(c) in a Git checkout',
     'opentofu': '(d) OpenTofu: apply, output, destroy',
+}
+WINDOWS = {
+    'first': 'first',
+    'second': 'second',
+    'last': 'last',
+    'fresh': 'in turn with the last, of a new service: first',
 }
 BEGIN, END = '<!-- benchmark: written by `make bench` -->', '<!-- end of the benchmark -->'
 BLOCK = re.compile(f'{re.escape(BEGIN)}.*?{re.escape(END)}', re.DOTALL)
@@ -107,13 +114,13 @@ def _throughput(rows: list[dict[str, float]]) -> str:
 def _growth(growth: dict[str, Any]) -> str:
     lines = [
         f'| Growth over {growth["cycles"]} cycles on one slot | median s | state files | state MB '
-        '| memory MB |',
+        '| most memory MB |',
         '|---|---|---|---|---|',
     ]
-    for name in ('first', 'last'):
+    for name, title in WINDOWS.items():
         at = growth[name]
         lines.append(
-            f'| {name} {at["runs"]} | {at["median"]:.3f} | {at["files"]} | {at["state_mb"]:.2f} '
+            f'| {title} {at["runs"]} | {at["median"]:.3f} | {at["files"]} | {at["state_mb"]:.2f} '
             f'| {at["memory_mb"]:.0f} |'
         )
     return '\n'.join(lines)

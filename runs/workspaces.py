@@ -107,6 +107,8 @@ def environment(settings: Settings, found: Engine, stack: str, program: Path) ->
         'PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER': 'true',
         # A copy of each checkpoint beside its history is of no use to a stack that lives a second.
         'PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS': 'true',
+        # Pulumi asks the desktop to stay awake, and would start a message bus where there is none.
+        'DBUS_SESSION_BUS_ADDRESS': 'disabled:',
         # The venv first: the language host that we build takes `python3` from PATH.
         'PATH': os.pathsep.join(
             [str(program / 'venv' / 'bin'), str(found.bin), os.environ.get('PATH', os.defpath)]

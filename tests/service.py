@@ -64,8 +64,13 @@ class Service:
 
 
 @contextmanager
-def serving(tmp_path: Path, app: str = 'api:api', **settings: str) -> Iterator[Service]:
-    """Serve with its own state folder and stack names, and leave nothing behind."""
+def serving(
+    tmp_path: Path, app: str = 'api:api', root: str = str(ROOT), **settings: str
+) -> Iterator[Service]:
+    """Serve with its own state folder and stack names, and leave nothing behind.
+
+    root: the folder of the service's code.
+    """
     stack = f'test-{secrets.token_hex(4)}'
     state = tmp_path / f'state-{stack}'
     own = {'PORT': '0', 'STACK': stack, 'STATE_DIR': str(state), **settings}
@@ -73,7 +78,7 @@ def serving(tmp_path: Path, app: str = 'api:api', **settings: str) -> Iterator[S
     with log.open('wb') as output:
         process = subprocess.Popen(
             [sys.executable, '-m', 'gunicorn', app],
-            cwd=ROOT,
+            cwd=root,
             env={**os.environ, 'PYTHONUNBUFFERED': '1', **own},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -85,5 +90,5 @@ def serving(tmp_path: Path, app: str = 'api:api', **settings: str) -> Iterator[S
         yield service
     finally:
         service.stop()
-        for settings_file in ROOT.glob(f'**/Pulumi.{stack}*.yaml'):
+        for settings_file in Path(root).glob(f'**/Pulumi.{stack}*.yaml'):
             settings_file.unlink()

@@ -21,19 +21,6 @@ def assert_refused(service: Service, status: int) -> None:
     assert_problem(answer.status_code, answer.headers, answer.json(), status)
 
 
-def test_wrong_passphrase(tmp_path: Path, built_engine: engine.Engine, mode: str) -> None:
-    """A passphrase that does not fit the stack is a 503, and the right one serves again."""
-    phrase = tmp_path / 'passphrase'
-    phrase.write_text('right')
-    with serving(tmp_path, ENGINE=mode, PULUMI_CONFIG_PASSPHRASE_FILE=str(phrase)) as service:
-        assert service.get('/uuid').status_code == 200
-        phrase.write_text('wrong')
-        assert_refused(service, 503)
-        assert 'incorrect passphrase' in service.log()
-        phrase.write_text('right')
-        assert service.get('/uuid').status_code == 200
-
-
 def test_engine_that_goes_away(tmp_path: Path, built_engine: engine.Engine) -> None:
     """An engine that is removed while the service runs is a 503."""
     folder = tmp_path / 'bin'

@@ -10,7 +10,7 @@ from engine import Engine
 from runs import workspaces
 from settings import Settings
 
-ENGINE = Engine(Path('/engine/bin/pulumi'), (3, 259, 0), 'built', None, None)
+ENGINE = Engine(Path('/engine/bin/pulumi'), 'built', (3, 259, 0))
 
 
 @pytest.mark.parametrize(
