@@ -54,7 +54,7 @@ class Settings:
     run_timeout: float = _setting('RUN_TIMEOUT', 60.0, 'Seconds for the steps of one run.')
     destroy_timeout: float = _setting('DESTROY_TIMEOUT', 60.0, 'Seconds for the destroy after it.')
     runs_per_history: int = _setting(
-        'RUNS_PER_HISTORY', 50, "Runs after which a slot's stack history is dropped."
+        'RUNS_PER_HISTORY', 10, "Runs after which a slot's stack history is dropped."
     )
     stack: str = _setting('STACK', 'dev', 'Name of the first slot; the next are NAME-1, NAME-2.')
     state_dir: Path = _setting(

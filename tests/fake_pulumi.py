@@ -94,6 +94,10 @@ class FakePulumi(auto.PulumiCommand):
         self.backend.history.pop(stack)
         return ''
 
+    def _stack_tag(self, args: list[str], stack: str) -> str:
+        assert stack in self.backend.config
+        return ''
+
     def _config_set(self, args: list[str], stack: str) -> str:
         self.backend.config[stack][args[2]] = args[-1]
         return ''

@@ -7,13 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import basic_pulumi
 import engine
 from tests.paths import ROOT
 from tests.problem import assert_problem
 from tests.service import Service, serving
-
-PROGRAM = Path(basic_pulumi.find_local('burner-program'))
 
 
 def assert_refused(service: Service, status: int) -> None:
