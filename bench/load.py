@@ -9,18 +9,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import requests
 
 from bench.timing import Sample
+from settings import Settings
 from tests import processes
 from tests.service import Service
 
 KINDS = ('id', 'uuid', 'string')
 # An engine is replaced after as many cycles.
 GROWTH_WINDOW = 200
-MEMORY_EVERY = 10
+RUNS_PER_HISTORY = Settings().runs_per_history
 
 # Starts a service, and ends it with the context.
 Start = Callable[[], AbstractContextManager[Service]]
@@ -99,42 +99,37 @@ def growth(start: Start, cycles: int, say: Callable[[str], object]) -> dict[str,
 
 @dataclass
 class Window:
-    """Some cycles of a service in a row, and the most memory that it had meanwhile."""
+    """Some cycles of a service in a row, and the largest that it was meanwhile."""
 
     service: Service
     sample: Sample = field(default_factory=Sample)
     errors: int = 0
-    memory: float = 0.0
+    footprint: dict[str, float] = field(default_factory=dict)
 
     def run(self, session: requests.Session, beside: Window | None = None) -> None:
         """Run all cycles of the window, each followed by one of `beside`."""
-        for number in range(GROWTH_WINDOW):
+        for number in range(1, GROWTH_WINDOW + 1):
             for window in (self, beside) if beside else (self,):
                 window.cycle(session, number)
 
     def cycle(self, session: requests.Session, number: int) -> None:
         sent = functools.partial(get, session, self.service, number)
         self.errors += not self.sample.measure(sent)
-        if number % MEMORY_EVERY == 0:
-            self.memory = max(self.memory, memory(self.service))
+        # The largest is just before a slot's history is dropped; while it is, files come and go.
+        if number % RUNS_PER_HISTORY == RUNS_PER_HISTORY - 1:
+            for name, value in footprint(self.service).items():
+                self.footprint[name] = max(value, self.footprint.get(name, 0))
 
     def summary(self) -> dict[str, float]:
-        files = state_files(self.service)
-        return {
-            **self.sample.summary(),
-            'files': len(files),
-            'state_mb': sum(path.stat().st_size for path in files) / 1e6,
-            'memory_mb': self.memory,
-        }
+        return {**self.sample.summary(), **self.footprint}
 
 
-def state_files(service: Service) -> list[Path]:
-    """Return the files of the service's state."""
-    found = service.state.rglob('*')
-    return [path for path in found if path.is_file() and not path.is_symlink()]
-
-
-def memory(service: Service) -> float:
-    """Return the memory of all processes of the service, in MB."""
+def footprint(service: Service) -> dict[str, float]:
+    """Return the files and bytes of the service's state, and the memory of its processes."""
+    files = [path for path in service.state.rglob('*') if path.is_file() and not path.is_symlink()]
     pids = [service.process.pid, *processes.descendants(service.process.pid)]
-    return sum(processes.resident(pid) for pid in pids) / 1e6
+    return {
+        'files': len(files),
+        'state_mb': sum(path.stat().st_size for path in files) / 1e6,
+        'memory_mb': sum(processes.resident(pid) for pid in pids) / 1e6,
+    }

@@ -114,7 +114,7 @@ def _throughput(rows: list[dict[str, float]]) -> str:
 def _growth(growth: dict[str, Any]) -> str:
     lines = [
         f'| Growth over {growth["cycles"]} cycles on one slot | median s | state files | state MB '
-        '| most memory MB |',
+        '| memory MB |',
         '|---|---|---|---|---|',
     ]
     for name, title in WINDOWS.items():
