@@ -13,7 +13,7 @@ test: setup check
 
 # Every fault with all its rounds, and the table of them: about an hour.
 faults: setup
-	$(BIN)/python -m pytest --whole tests/faults tests/fuzz tests/warm/test_equality.py
+	$(BIN)/python -m pytest --whole tests/fuzz tests/warm/test_equality.py tests/faults
 
 bench: setup
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-bench.txt

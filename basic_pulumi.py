@@ -167,6 +167,15 @@ def unlock_stack(stack: auto.Stack) -> None:
         stack.cancel()
 
 
+def rename_stack(stack: auto.Stack, context: Context) -> None:
+    """Give the stack the name of `context`.
+
+    Raises ProvisioningError.
+    """
+    with _reported('rename', 'Failure when trying to rename the stack:'):
+        stack.rename(context['stack_name'])
+
+
 def update_stack(stack: auto.Stack) -> auto.UpResult:
     """Run the program and make what it declares; return the result with its outputs.
 

@@ -17,21 +17,45 @@ logger = logging.getLogger(__name__)
 LOCK_OWNER = re.compile(r'created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\)')
 
 
-def recover(stack: auto.Stack) -> None:
+def recover(context: basic_pulumi.Context, options: auto.LocalWorkspaceOptions) -> None:
     """Remove dead locks, resolve what is pending, and destroy what is left.
 
     Raises basic_pulumi.ProvisioningError: BusyError when a lock belongs to a process that lives,
     or that another host would have to look for; such a lock is never touched.
     """
-    logger.warning('recovering stack %s', stack.name)
+    logger.warning('recovering stack %s', context['stack_name'])
+    stack = _existing(context, options)
     try:
         basic_pulumi.refresh_stack(stack, clear_pending_creates=True)
     except basic_pulumi.BusyError as error:
-        if not _is_dead(str(error)):
-            raise
+        _insist_on_death(error)
         basic_pulumi.unlock_stack(stack)
         basic_pulumi.refresh_stack(stack, clear_pending_creates=True)
     basic_pulumi.destroy_stack(stack, destroy=True)
+
+
+def _existing(context: basic_pulumi.Context, options: auto.LocalWorkspaceOptions) -> auto.Stack:
+    """Return the stack, also where its lock is all that there is of it.
+
+    That is what is left when Pulumi is killed as it makes or removes a stack. It makes none that is
+    locked, and unlocks none that is not there; but it gives its name to another stack.
+    """
+    try:
+        return basic_pulumi.set_stack(context, options)
+    except basic_pulumi.BusyError as error:
+        _insist_on_death(error)
+    other = f'{context["stack"]}-unlocking'
+    spare = basic_pulumi.set_context(
+        context['org'], context['project'], other, context['dirname'], context['request']
+    )
+    basic_pulumi.rename_stack(basic_pulumi.set_stack(spare, options), context)
+    return basic_pulumi.set_stack(context, options)
+
+
+def _insist_on_death(error: basic_pulumi.BusyError) -> None:
+    """Raise the error again unless the locks that it lists are those of dead processes."""
+    if not _is_dead(str(error)):
+        raise error
 
 
 def _is_dead(message: str) -> bool:

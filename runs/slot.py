@@ -98,7 +98,7 @@ class Slot:
             metrics.counted_outcome(metrics.RECOVERIES),
             own_deadline(self._settings.destroy_timeout),
         ):
-            recovery.recover(basic_pulumi.set_stack(self.context(''), self.options))
+            recovery.recover(self.context(''), self.options)
         self._file.mark(clean=True)
 
     def warm_up(self) -> None:

@@ -83,9 +83,17 @@ class FakePulumi(auto.PulumiCommand):
         return ''
 
     def _stack_init(self, args: list[str], stack: str) -> str:
+        self._locked(stack)
         self.backend.config[stack] = {}
         self.backend.resources.setdefault(stack, [])
         self.backend.history[stack] = []
+        return ''
+
+    def _stack_rename(self, args: list[str], stack: str) -> str:
+        new = args[2]
+        self.backend.config[new] = self.backend.config.pop(stack)
+        self.backend.resources[new] = self.backend.resources.pop(stack)
+        self.backend.history[new] = self.backend.history.pop(stack)
         return ''
 
     def _stack_rm(self, args: list[str], stack: str) -> str:
@@ -121,6 +129,7 @@ class FakePulumi(auto.PulumiCommand):
         return f'Destroying ({stack})'
 
     def _cancel(self, args: list[str], stack: str) -> str:
+        assert stack in self.backend.config
         self.backend.locks.pop(stack, None)
         return ''
 
@@ -128,6 +137,8 @@ class FakePulumi(auto.PulumiCommand):
         return json.dumps(self.outputs(self.backend.config[stack]['request']))
 
     def _stack_history(self, args: list[str], stack: str) -> str:
+        if not self.backend.history[stack]:
+            return '[]'
         kind = self.backend.history[stack][-1]
         moment = '2026-11-23T12:00:00.000Z'
         update = {

@@ -44,6 +44,18 @@ def test_stale_lock(tmp_path: Path, mode: str) -> None:
         held.assert_clean()
 
 
+def test_stale_lock_of_no_stack(tmp_path: Path, mode: str) -> None:
+    """The lock of a process that died when it had removed its stack is removed."""
+    with serving_held(tmp_path, ENGINE=mode, SLOTS='1') as held:
+        held.assert_serves()
+        [checkpoint] = held.checkpoints()
+        checkpoint.unlink()
+        lock(held, socket.gethostname(), DEAD)
+        assert held.service.get('/uuid').status_code == 503
+        held.assert_clean()
+        assert [file.name for file in held.checkpoints()] == [checkpoint.name]
+
+
 @pytest.mark.parametrize('owner', ['live', 'foreign'])
 def test_lock_of_another(tmp_path: Path, mode: str, owner: str) -> None:
     """The lock of a live process, or of another host, is never touched."""

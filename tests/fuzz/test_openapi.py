@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import engine
+from runs import program_venv
 from tests.paths import ROOT
 from tests.service import Service, serving
 
@@ -28,6 +29,8 @@ def service(
     tmp_path_factory: pytest.TempPathFactory,
     built_engine: engine.Engine,
 ) -> Iterator[Service]:
+    # The first run would make it, which takes longer than schemathesis lets an answer take.
+    program_venv.ensure(ROOT / 'burner-program')
     folder = tmp_path_factory.mktemp('openapi')
     with serving(folder, ENGINE='warm', SLOTS='2', API_TOKEN=request.param) as running:
         yield running

@@ -122,9 +122,21 @@ def test_half_written_slot_file(fake: FakeEngine, make_slots: MakeSlots, tmp_pat
 def test_dead_lock(fake: FakeEngine, make_slots: MakeSlots, tmp_path: Path) -> None:
     """The lock of a dead process of this host is cancelled in the recovery."""
     crash(tmp_path)
+    fake.backend.config[DEV] = {}
+    fake.backend.history[DEV] = []
+    fake.backend.resources[DEV] = []
     fake.backend.locks[DEV] = f'me@{socket.gethostname()} (pid {DEAD})'
     run(make_slots())
     assert 'cancel' in fake.commands()
+
+
+def test_nothing_but_a_dead_lock(fake: FakeEngine, make_slots: MakeSlots, tmp_path: Path) -> None:
+    """A dead lock goes also where the stack that it stands for does not exist."""
+    crash(tmp_path)
+    fake.backend.locks[DEV] = f'me@{socket.gethostname()} (pid {DEAD})'
+    run(make_slots(slots=1))
+    assert fake.backend.locks == {}
+    assert list(fake.backend.config) == [DEV]
 
 
 @pytest.mark.parametrize(
