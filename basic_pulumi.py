@@ -22,7 +22,7 @@ from pulumi import automation as auto
 
 import metrics
 from runs import program_venv
-from warm_pulumi import CommandTimeoutError, EngineStartError
+from warm_pulumi import CommandTimeoutError, EngineDiedError, EngineStartError
 
 Context = dict[str, str]
 
@@ -117,7 +117,8 @@ def set_stack(context: Context, options: auto.LocalWorkspaceOptions | None = Non
         try:
             stack = _create_or_select(context, options)
         except auto.CommandError as error:
-            if NEW_BACKEND_RACE not in str(error):
+            # An engine that was just killed may still have looked alive; twice does no harm here.
+            if NEW_BACKEND_RACE not in str(error) and not isinstance(error, EngineDiedError):
                 raise
             stack = _create_or_select(context, options)
         pulumi.info('Successfully initialized stack')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pulumi import automation as auto
@@ -15,7 +16,7 @@ from basic_pulumi import (
     ProgramFailedError,
 )
 from tests.fake_pulumi import FakePulumi
-from warm_pulumi import CommandTimeoutError
+from warm_pulumi import CommandTimeoutError, EngineDiedError
 
 CONTEXT = basic_pulumi.set_context('organization', 'burner-program', 'dev', 'burner-program', 'id')
 
@@ -149,6 +150,27 @@ def test_new_backend_race(command: FakePulumi) -> None:
     command.failures['stack select'] = [lost]
     basic_pulumi.set_stack(CONTEXT, options)
     command.failures['stack select'] = [lost, lost]
+    with pytest.raises(EngineUnavailableError):
+        basic_pulumi.set_stack(CONTEXT, options)
+
+
+def test_engine_dies_idle() -> None:
+    """An engine that died since the last run costs no answer; one that dies again is told."""
+
+    class Dying(FakePulumi):
+        deaths = 1
+
+        def run(self, args: list[str], *rest: Any, **named: Any) -> auto.CommandResult:
+            if self.deaths:
+                self.deaths -= 1
+                died = auto.CommandResult(stdout='', stderr='the engine died', code=-9)
+                raise EngineDiedError(args, died)
+            return super().run(args, *rest, **named)
+
+    command = Dying()
+    options = auto.LocalWorkspaceOptions(pulumi_command=command)
+    basic_pulumi.set_stack(CONTEXT, options)
+    command.deaths = 2
     with pytest.raises(EngineUnavailableError):
         basic_pulumi.set_stack(CONTEXT, options)
 
