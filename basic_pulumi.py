@@ -204,6 +204,9 @@ def destroy_stack(stack: auto.Stack, destroy: bool = False) -> None:
             return
         pulumi.info('Destroying the stack...')
         stack.destroy(on_output=stream)
+        # One that was cancelled, by a signal from outside, may end before its time as a success.
+        if left := stack.export_stack().deployment.get('resources'):
+            raise ProgramFailedError(f'{len(left)} resources are left in stack {stack.name}')
         pulumi.info('Successfully destroyed the stack')
 
 
@@ -218,6 +221,9 @@ def _reported(
     try:
         with metrics.STEPS.labels(step).time():
             yield
+    except ProvisioningError:
+        pulumi.error(message)
+        raise
     except Exception as error:
         pulumi.error(message)
         raise _translated(error, failure) from error

@@ -42,6 +42,8 @@ class FakePulumi(auto.PulumiCommand):
         self.failures: dict[str, list[str]] = {}
         self.during_up: Callable[[], object] = lambda: None
         self.closed = False
+        # How many resources the next destroy leaves, as one does that is cancelled.
+        self.not_destroyed = 0
         self.outputs: Callable[[str], dict[str, Any]] = lambda request: {
             request: f'value of {request}'
         }
@@ -124,9 +126,14 @@ class FakePulumi(auto.PulumiCommand):
 
     def _destroy(self, args: list[str], stack: str) -> str:
         self._locked(stack)
-        self.backend.resources[stack].clear()
+        del self.backend.resources[stack][self.not_destroyed :]
+        self.not_destroyed = 0
         self.backend.history[stack].append('destroy')
         return f'Destroying ({stack})'
+
+    def _stack_export(self, args: list[str], stack: str) -> str:
+        resources = [{'urn': each} for each in self.backend.resources[stack]]
+        return json.dumps({'version': 3, 'deployment': {'resources': resources}})
 
     def _cancel(self, args: list[str], stack: str) -> str:
         assert stack in self.backend.config

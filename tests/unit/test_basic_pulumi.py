@@ -154,6 +154,16 @@ def test_new_backend_race(command: FakePulumi) -> None:
         basic_pulumi.set_stack(CONTEXT, options)
 
 
+def test_destroy_that_ends_early(command: FakePulumi, stack: auto.Stack) -> None:
+    """A destroy that calls itself a success, but leaves resources, has failed."""
+    stack.set_config('request', auto.ConfigValue('id'))
+    basic_pulumi.update_stack(stack)
+    command.not_destroyed = 1
+    with pytest.raises(ProgramFailedError):
+        basic_pulumi.destroy_stack(stack, destroy=True)
+    basic_pulumi.destroy_stack(stack, destroy=True)
+
+
 def test_engine_dies_idle() -> None:
     """An engine that died since the last run costs no answer; one that dies again is told."""
 
