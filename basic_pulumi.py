@@ -205,7 +205,8 @@ def destroy_stack(stack: auto.Stack, destroy: bool = False) -> None:
         pulumi.info('Destroying the stack...')
         stack.destroy(on_output=stream)
         # One that was cancelled, by a signal from outside, may end before its time as a success.
-        if left := stack.export_stack().deployment.get('resources'):
+        deployment = stack.export_stack().deployment or {}
+        if left := deployment.get('resources'):
             raise ProgramFailedError(f'{len(left)} resources are left in stack {stack.name}')
         pulumi.info('Successfully destroyed the stack')
 

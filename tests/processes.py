@@ -24,9 +24,14 @@ def descendants(pid: int) -> list[int]:
 
 def sessions(pid: int) -> set[int]:
     """Return the sessions that the descendants of `pid` are in, other than its own."""
-    below = {int(stat[3]) for each in descendants(pid) if (stat := _stat(each))}
-    own = _stat(pid)
-    return below - ({int(own[3])} if own else set())
+    below = {found for each in descendants(pid) if (found := session(each))}
+    return below - {session(pid)}
+
+
+def session(pid: int) -> int | None:
+    """Return the session of a process, or None when it has ended."""
+    stat = _stat(pid)
+    return int(stat[3]) if stat else None
 
 
 def command_line(pid: int) -> str:

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
@@ -82,13 +82,14 @@ class Held:
         self._sessions |= processes.sessions(master)
         below = processes.descendants(master)
         if role == 'worker':
-            return [each for each in below if os.getsid(each) == os.getsid(master)]
+            return [each for each in below if processes.session(each) == os.getsid(master)]
         return [each for each in below if ROLES[role](processes.command_line(each))]
 
     def kill(self, role: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to every process of the service that has a role."""
         for pid in self.pids(role):
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # It ended by itself meanwhile.
+                os.kill(pid, number)
 
     def assert_clean(self) -> None:
         """Assert that requests succeed and that no lock, resource or process was left behind."""
