@@ -11,8 +11,9 @@ serve: engine
 test: setup check
 	$(BIN)/python -m pytest
 
-# Every fault with all its rounds, and the table of them: about an hour.
+# Every fault with all its rounds, and the table of them: about half an hour.
 faults: setup
+	rm -f docs/reliability.md
 	$(BIN)/python -m pytest --whole tests/fuzz tests/warm/test_equality.py tests/faults
 
 bench: setup

@@ -76,5 +76,5 @@ def pytest_terminal_summary(config: pytest.Config) -> None:
     """Write the table of the whole run where the documentation has it."""
     if config.getoption('--whole') and DONE in config.stash:
         target = Path(config.rootpath) / 'docs' / 'reliability.md'
-        target.parent.mkdir(exist_ok=True)
-        target.write_text(table(config.stash[DONE]))
+        earlier = target.read_text() if target.exists() else ''
+        target.write_text(table(config.stash[DONE], earlier))
