@@ -37,6 +37,7 @@ MISCONFIGURED = re.compile(
     '|no language plugin'
     '|unable to open state (database|directory)'
 )
+
 # Of two that open a new PostgreSQL backend at once, both make its table and one fails; the table is
 # then there for good.
 NEW_BACKEND_RACE = 'failed to create table'

@@ -15,7 +15,7 @@ real engine behind a real gunicorn. *Passed* means: the answer was as told, and 
 no lock, no child process and no resource in the state, and the next request succeeded. A fault that
 was run again by itself has the line of its last run.
 
-{passed} of {all} passed, {skipped} skipped; {rounds} rounds in all.
+{passed} of {all} passed, {skipped} skipped; {rounds} rounds and {cases} fuzz cases in all.
 
 | Fault | Engine | Rounds | Result |
 |---|---|---|---|
@@ -47,6 +47,12 @@ class Fault:
         # A junk of a thousand bytes is known by its first ones.
         return cls(name.rstrip('.'), case[:60].strip(), rounds, report.outcome, notes)
 
+    @property
+    def cases(self) -> int:
+        """How many fuzz cases were sent, as the notes say."""
+        found = re.fullmatch(r'(\d+) cases', self.notes)
+        return int(found[1]) if found else 0
+
     def row(self) -> str:
         """Return its line in the table."""
         result = f'{self.result}; {self.notes}' if self.notes else self.result
@@ -68,6 +74,7 @@ def table(faults: list[Fault], earlier: str = '') -> str:
         passed=sum(fault.result == 'passed' for fault in lines.values()),
         skipped=sum(fault.result == 'skipped' for fault in lines.values()),
         rounds=sum(fault.rounds for fault in lines.values()),
+        cases=sum(fault.cases for fault in lines.values()),
         all=len(lines),
     )
     return head + '\n'.join(fault.row() for fault in lines.values()) + '\n'
