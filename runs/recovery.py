@@ -53,14 +53,9 @@ def _existing(context: basic_pulumi.Context, options: auto.LocalWorkspaceOptions
 
 
 def _insist_on_death(error: basic_pulumi.BusyError) -> None:
-    """Raise the error again unless the locks that it lists are those of dead processes."""
-    if not _is_dead(str(error)):
-        raise error
-
-
-def _is_dead(message: str) -> bool:
-    """Tell whether every lock that the message lists was left by a dead process of this host."""
-    owners = LOCK_OWNER.findall(message)
-    return bool(owners) and all(
+    """Raise the error again unless a dead process of this host left every lock that it lists."""
+    owners = LOCK_OWNER.findall(str(error))
+    if not owners or not all(
         host == socket.gethostname() and start_time(int(pid)) is None for host, pid in owners
-    )
+    ):
+        raise error

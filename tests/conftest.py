@@ -56,6 +56,14 @@ def built_engine() -> engine.Engine:
     return found
 
 
+@pytest.fixture
+def own_engine(built_engine: engine.Engine, tmp_path: Path) -> Path:
+    """A folder like the built engine's, of links, which a test may break."""
+    folder = tmp_path / 'bin'
+    shutil.copytree(built_engine.bin, folder, copy_function=lambda a, b: Path(b).symlink_to(a))
+    return folder
+
+
 def _path_without_pulumi() -> str:
     folders = os.environ['PATH'].split(os.pathsep)
     return os.pathsep.join(each for each in folders if not shutil.which('pulumi', path=each))

@@ -17,6 +17,7 @@ import requests
 
 from tests import processes
 from tests.paths import ROOT
+from tests.problem import assert_problem
 
 START_DEADLINE = 60.0
 STOP_DEADLINE = 60.0
@@ -34,6 +35,12 @@ class Service:
 
     def get(self, path: str, **options: object) -> requests.Response:
         return requests.get(self.url + path, timeout=120, **options)  # type: ignore[arg-type]
+
+    def assert_refused(self, status: int, path: str = '/uuid') -> None:
+        """Assert that a request is answered by an error of this status, which names no path."""
+        answer = self.get(path)
+        assert_problem(answer.status_code, answer.headers, answer.json(), status)
+        assert str(ROOT) not in answer.text
 
     def log(self) -> str:
         return self.log_file.read_text()

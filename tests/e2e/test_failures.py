@@ -7,24 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import engine
 from tests.paths import ROOT
-from tests.problem import assert_problem
-from tests.service import Service, serving
+from tests.service import serving
 
 
-def assert_refused(service: Service, status: int) -> None:
-    answer = service.get('/uuid')
-    assert_problem(answer.status_code, answer.headers, answer.json(), status)
-
-
-def test_engine_that_goes_away(tmp_path: Path, built_engine: engine.Engine) -> None:
+def test_engine_that_goes_away(tmp_path: Path, own_engine: Path) -> None:
     """An engine that is removed while the service runs is a 503."""
-    folder = tmp_path / 'bin'
-    shutil.copytree(built_engine.bin, folder, copy_function=lambda a, b: Path(b).symlink_to(a))
-    with serving(tmp_path, ENGINE='cli', PULUMI=str(folder / 'pulumi')) as service:
-        shutil.rmtree(folder)
-        assert_refused(service, 503)
+    with serving(tmp_path, ENGINE='cli', PULUMI=str(own_engine / 'pulumi')) as service:
+        shutil.rmtree(own_engine)
+        service.assert_refused(503)
 
 
 def test_missing_engine_at_start(tmp_path: Path) -> None:

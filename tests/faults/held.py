@@ -95,9 +95,12 @@ class Held:
         """Assert that requests succeed and that no lock, resource or process was left behind."""
         self.assert_serves()
         await_that(lambda: not self.leftover_processes())
-        # A run whose client went away may still be on its way to its end.
-        await_that(lambda: not self.locks())
-        await_that(lambda: not self.resources())
+        self.await_rest()
+
+    def await_rest(self) -> None:
+        """Wait until nothing is locked or left: a run or a recovery may be on its way to it."""
+        # Together: between the steps of a recovery nothing is locked either.
+        await_that(lambda: not self.locks() and not self.resources())
 
     def assert_serves(self) -> None:
         """Assert that a request succeeds; one that is told to come again does so."""

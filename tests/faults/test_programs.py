@@ -9,24 +9,17 @@ from pathlib import Path
 import pytest
 
 import engine
-from tests.faults.held import Held, await_that, serving_held
+from tests.faults.held import await_that, serving_held
 from tests.paths import ROOT
-from tests.problem import assert_problem
 
 PROGRAM = ROOT / 'tests' / 'programs' / 'held'
-
-
-def assert_refused(held: Held, status: int, path: str = '/uuid') -> None:
-    answer = held.service.get(path)
-    assert_problem(answer.status_code, answer.headers, answer.json(), status)
-    assert str(ROOT) not in answer.text
 
 
 def test_program_raises(tmp_path: Path, mode: str) -> None:
     """A program that raises: its traceback is in the log and not in the answer."""
     with serving_held(tmp_path, ENGINE=mode) as held:
         with held.gate.telling('raise'):
-            assert_refused(held, 502)
+            held.service.assert_refused(502)
         assert 'RuntimeError: the program was told to fail' in held.service.log()
         held.assert_clean()
 
@@ -35,7 +28,7 @@ def test_output_is_missing(tmp_path: Path, mode: str) -> None:
     """A program without the output that it was asked for."""
     with serving_held(tmp_path, ENGINE=mode) as held:
         with held.gate.telling('no-output'):
-            assert_refused(held, 502)
+            held.service.assert_refused(502)
         held.assert_clean()
 
 
@@ -65,18 +58,16 @@ def test_destroy_fails(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.slow
-def test_plugin_is_missing(tmp_path: Path, built_engine: engine.Engine) -> None:
+def test_plugin_is_missing(tmp_path: Path, built_engine: engine.Engine, own_engine: Path) -> None:
     """Without the provider's plugin, a Pulumi of the user's answers 503 until it is there."""
-    folder = tmp_path / 'bin'
-    shutil.copytree(built_engine.bin, folder, copy_function=lambda a, b: Path(b).symlink_to(a))
-    plugin = folder / 'pulumi-resource-random'
+    plugin = own_engine / 'pulumi-resource-random'
     plugin.unlink()
     settings = {
-        'PULUMI': str(folder / 'pulumi'),
+        'PULUMI': str(own_engine / 'pulumi'),
         'PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION': 'true',
     }
     with serving_held(tmp_path, ENGINE='cli', **settings) as held:
-        assert_refused(held, 503)
+        held.service.assert_refused(503)
         plugin.symlink_to(built_engine.bin / plugin.name)
         held.assert_clean()
 
@@ -91,7 +82,7 @@ def test_venv_cannot_be_made(tmp_path: Path, mode: str) -> None:
     requirements.write_text(f'--index-url http://127.0.0.1:1/\n{right}')
     settings = {'HELD_PROGRAM': str(program), 'PIP_RETRIES': '0'}
     with serving_held(tmp_path, ENGINE=mode, **settings) as held:
-        assert_refused(held, 503)
-        assert_refused(held, 503, path='/readyz')
+        held.service.assert_refused(503)
+        held.service.assert_refused(503, path='/readyz')
         requirements.write_text(right)
         held.assert_clean()

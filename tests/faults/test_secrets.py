@@ -7,7 +7,7 @@ from pathlib import Path
 import requests
 
 from tests import processes
-from tests.faults.held import await_that, serving_held
+from tests.faults.held import serving_held
 
 TOKEN = 'planted-token-5f1c'
 PHRASE = 'planted-phrase-9a7e'
@@ -32,7 +32,7 @@ def test_planted_secrets(tmp_path: Path, mode: str) -> None:
         for path in ('/', '/readyz', '/metrics', '/nothing'):
             seen.append(held.service.get(path, headers=headers))
         # The killed run is recovered meanwhile, and files come and go until that is over.
-        await_that(lambda: not held.resources() and not held.locks())
+        held.await_rest()
         log = held.service.log()
         files = [path for path in held.service.state.rglob('*') if path.is_file()]
     assert program in below

@@ -15,11 +15,7 @@ CountSent = Callable[[int], None]
 def count_sent(
     request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
 ) -> CountSent:
-    """Add to the cases that this test sent.
-
-    They end up in pytest's cache (`.pytest_cache/v/fuzz/sent`), by test, in the summary, and in the
-    table of faults.
-    """
+    """Add to the cases that this test sent: for the summary, and the table of faults."""
 
     def count(cases: int) -> None:
         sent = request.config.stash.setdefault(SENT, {})
@@ -30,8 +26,5 @@ def count_sent(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    config = terminalreporter.config
-    if sent := config.stash.get(SENT, {}):
+    if sent := terminalreporter.config.stash.get(SENT, {}):
         terminalreporter.write_line(f'fuzz: {sum(sent.values())} cases sent')
-        if config.cache:
-            config.cache.set('fuzz/sent', sent)
