@@ -22,7 +22,7 @@ from pulumi import automation as auto
 
 import metrics
 from runs import program_venv
-from warm_pulumi import CommandTimeoutError, EngineDiedError, EngineStartError
+from warm_pulumi import CommandTimeoutError, EngineDiedError, EngineStartError, time_left
 
 Context = dict[str, str]
 
@@ -99,11 +99,12 @@ def find_local(dirname: str) -> str:
 def spin_venv(dirname: str) -> None:
     """Make the program's own venv with its requirements, unless it is there and up to date.
 
-    Raises EngineUnavailableError when it cannot be made.
+    Raises ProvisioningError: EngineUnavailableError when it cannot be made, DeadlineError when
+    that takes longer than the run may.
     """
     with _reported('venv', 'Failure while setting up a virtual environment:'):
         pulumi.info('Preparing a virtual environment...')
-        program_venv.ensure(Path(find_local(dirname)))
+        program_venv.ensure(Path(find_local(dirname)), time_left())
         pulumi.info('Virtual environment set up')
 
 
@@ -233,7 +234,7 @@ def _reported(
 
 def _translated(error: Exception, failure: type[ProvisioningError]) -> Exception:
     """Return `error` as one of ours, or itself when it is a defect of this service."""
-    if isinstance(error, CommandTimeoutError):
+    if isinstance(error, CommandTimeoutError | program_venv.VenvLateError):
         return DeadlineError(str(error))
     if isinstance(error, auto.ConcurrentUpdateError):
         return BusyError(str(error))

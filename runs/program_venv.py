@@ -3,35 +3,49 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
-STEP_DEADLINE = 300.0
+from warm_pulumi.processes import kill_session
+
+LIMIT = 600.0
+# Seconds between two looks at whether another process is done; the kernel tells nobody.
+LOOK_EVERY = 0.1
 
 
 class VenvError(Exception):
     """The venv could not be made; the message ends with what the failed command printed."""
 
 
-def ensure(program: Path) -> None:
+class VenvLateError(VenvError):
+    """The venv was not made in time."""
+
+
+def ensure(program: Path, limit: float | None = None) -> None:
     """Make `program`/venv hold what `program`/requirements.txt asks for.
 
     When it does already, this costs one small read. A file lock lets one process make it while
     the others wait. The stamp that says "complete" is removed first and written last, so a venv
     that was left half made is made anew.
 
-    Raises VenvError when a step fails or takes longer than STEP_DEADLINE seconds.
+    limit: seconds that it may take; LIMIT when None.
+
+    Raises VenvError when a step fails, VenvLateError when it takes too long.
     """
     if is_complete(program):
         return
-    with _only_maker(program):
+    ends_at = time.monotonic() + (LIMIT if limit is None else limit)
+    with _only_maker(program, ends_at) as lock:
         if not is_complete(program):
-            _make(program)
+            _make(program, ends_at, lock)
 
 
 def is_complete(program: Path) -> bool:
@@ -65,36 +79,64 @@ def _fingerprint(program: Path) -> str:
 
 
 @contextmanager
-def _only_maker(program: Path) -> Iterator[None]:
+def _only_maker(program: Path, ends_at: float) -> Iterator[int]:
+    """Be the only one who makes this venv in the body, which gets the descriptor of the lock."""
     with (program / '.venv.lock').open('w') as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        while not _locked(handle):
+            if time.monotonic() > ends_at:
+                raise VenvLateError(f'another process is still making the venv of {program}')
+            time.sleep(LOOK_EVERY)
+        yield handle.fileno()
 
 
-def _make(program: Path) -> None:
+def _locked(handle: TextIO) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _make(program: Path, ends_at: float, lock: int) -> None:
     _stamp_file(program).unlink(missing_ok=True)
     shutil.rmtree(program / 'venv', ignore_errors=True)
-    _run([sys.executable, '-m', 'venv', 'venv'], program)
+    run = functools.partial(_run, cwd=program, ends_at=ends_at, lock=lock)
+    run([sys.executable, '-m', 'venv', 'venv'])
     pip = [str(python_of(program)), '-m', 'pip', '--disable-pip-version-check', '--no-input']
-    _run([*pip, 'install', '--quiet', '-r', 'requirements.txt'], program)
+    run([*pip, 'install', '--quiet', '-r', 'requirements.txt'])
     unfinished = _stamp_file(program).with_suffix('.unfinished')
     unfinished.write_text(_fingerprint(program))
     unfinished.replace(_stamp_file(program))
 
 
-def _run(command: list[str], cwd: Path) -> None:
+def _run(command: list[str], cwd: Path, ends_at: float, lock: int) -> None:
+    """Run a step to its end, or kill it and all that it started.
+
+    It inherits the lock: when this process is killed, the next maker waits until the step, which
+    then still writes, has ended as well.
+    """
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=STEP_DEADLINE,
+            encoding='utf-8',
+            errors='replace',
+            pass_fds=[lock],
+            start_new_session=True,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         raise VenvError(str(error)) from error
-    if done.returncode != 0:
-        raise VenvError(f'{" ".join(command)} ended with {done.returncode}:\n{done.stdout}')
+    try:
+        said, _ = process.communicate(timeout=max(0.0, ends_at - time.monotonic()))
+    except subprocess.TimeoutExpired as error:
+        raise VenvLateError(
+            f'{" ".join(command)} did not end in time; `make serve` makes the venv ahead'
+        ) from error
+    finally:
+        kill_session(process.pid)
+        process.wait()
+    if process.returncode != 0:
+        raise VenvError(f'{" ".join(command)} ended with {process.returncode}:\n{said}')

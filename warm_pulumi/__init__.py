@@ -1,7 +1,7 @@
 """A Pulumi CLI that stays warm, for the Automation API. See README.md."""
 
 from .cold import ColdPulumi
-from .deadlines import deadline, own_deadline
+from .deadlines import deadline, own_deadline, time_left
 from .errors import (
     ClosedError,
     CommandTimeoutError,
@@ -21,4 +21,5 @@ __all__ = [
     'WarmPulumiError',
     'deadline',
     'own_deadline',
+    'time_left',
 ]

@@ -33,6 +33,11 @@ def own_deadline(seconds: float) -> Iterator[None]:
         _ambient.reset(token)
 
 
+def time_left() -> float | None:
+    """Seconds that the blocks around have left; None where there is no deadline."""
+    return remaining(_ambient.get())
+
+
 def for_command(timeout: float | None) -> float | None:
     """The deadline of a command that starts now and may take so long by itself."""
     return earliest(after(timeout), _ambient.get())

@@ -9,16 +9,22 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 _PAGE = os.sysconf('SC_PAGE_SIZE')
 _SETTLE = 0.005
 
 
-def kill_session(leader: int, limit: float = 5.0) -> None:
-    """Kills all processes of the session, also those that are forked meanwhile."""
+def kill_session(
+    leader: int, limit: float = 5.0, which: Callable[[int], bool] = lambda pid: True
+) -> None:
+    """Kills the processes of the session, also those that are forked meanwhile.
+
+    :param which: Tells of a pid whether it is to be killed.
+    """
     end = time.monotonic() + limit
-    while members := session_members(leader):
+    while members := [pid for pid in session_members(leader) if which(pid)]:
         for pid in members:
             _kill(pid)
         if time.monotonic() > end:  # In uninterruptible sleep: they die when they wake up.

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from runs import program_venv
-from runs.program_venv import VenvError, ensure, python_of
+from runs.program_venv import VenvError, VenvLateError, ensure, python_of
+from tests.paths import ROOT
+from tests.processes import command_line, descendants
 
 
 @pytest.fixture
@@ -72,3 +80,60 @@ def test_two_processes(program: Path) -> None:
         list(pool.map(ensure, [program, program]))
     assert program_venv.python_of(program).exists()
     assert not list((program / 'venv').glob('*.unfinished'))
+
+
+def test_late(program: Path) -> None:
+    """What does not end in time is killed with all that it started, and made anew next time."""
+    slow = program / 'slow'
+    slow.mkdir()
+    (slow / 'setup.py').write_text('import time\ntime.sleep(600)\n')
+    (program / 'requirements.txt').write_text('--no-build-isolation\n./slow\n')
+    ensured = time.monotonic()
+    with pytest.raises(VenvLateError, match='did not end in time'):
+        ensure(program, limit=8)
+    assert time.monotonic() - ensured < 60
+    assert not [line for line in command_lines() if str(program) in line]
+    (program / 'requirements.txt').write_text('')
+    ensure(program)
+
+
+def command_lines() -> list[str]:
+    return [command_line(int(pid)) for pid in os.listdir('/proc') if pid.isdigit()]
+
+
+def test_late_for_another(program: Path) -> None:
+    """Who waits for another maker does not wait beyond his own limit."""
+    with (program / '.venv.lock').open('w') as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(VenvLateError, match='still making'):
+            ensure(program, limit=0.2)
+
+
+def test_killed_maker(program: Path) -> None:
+    """While a step of a maker that was killed still writes, nobody else makes the venv."""
+    maker = subprocess.Popen(
+        [
+            sys.executable,
+            '-c',
+            'import sys; from pathlib import Path; '
+            'from runs.program_venv import ensure; ensure(Path(sys.argv[1]))',
+            str(program),
+        ],
+        cwd=ROOT,
+    )
+    ends_at = time.monotonic() + 30
+    while not (steps := descendants(maker.pid)):
+        assert time.monotonic() < ends_at
+        time.sleep(0.001)
+    for pid in steps:
+        os.kill(pid, signal.SIGSTOP)
+    maker.kill()
+    maker.wait()
+    try:
+        with pytest.raises(VenvLateError, match='still making'):
+            ensure(program, limit=0.5)
+    finally:
+        for pid in steps:
+            os.kill(pid, signal.SIGCONT)
+    ensure(program)
+    assert python_of(program).exists()
