@@ -19,12 +19,12 @@ from pulumi import automation as auto
 import basic_pulumi
 import engine
 import metrics
-from basic_pulumi import BusyError, ProgramFailedError
+from audit import audited
+from basic_pulumi import ProgramFailedError
 from runs import workspaces
-from runs.slots import RETRY_AFTER, Slots
+from runs.slots import Slots
 from settings import Settings, SettingsError
 from web import access, draining, health, openapi, problems, request_log
-from web.audit import audited
 
 PROGRAM = 'burner-program'
 
@@ -46,7 +46,12 @@ def _default_slots() -> Slots:
     settings = Settings.from_env()
     program = Path(basic_pulumi.find_local(PROGRAM))
     open_workspace = functools.partial(workspaces.open_workspace, settings, program)
-    slots = Slots(settings, PROGRAM, open_workspace)
+    return manage(Slots(settings, PROGRAM, open_workspace))
+
+
+def manage(slots: Slots) -> Slots:
+    """Have `slots` drained when the process is told to end, and closed before it does."""
+    draining.when_begun(slots.drain)
     atexit.register(slots.close)
     return slots
 
@@ -95,8 +100,6 @@ class Randomizer:
 
     def _answer(self, resp: falcon.Response, requested: str) -> None:
         resp.cache_control = ['no-store']
-        if draining.is_draining():
-            raise BusyError('the service is shutting down', RETRY_AFTER)
         with metrics.counted_outcome(metrics.RUNS, route=f'/{requested}'):
             result = self._spin_up(requested)
         resp.media = {'response': f'{_output(result, requested)}'}

@@ -31,8 +31,9 @@ worker_connections = threads + 400
 
 # The main loop of a gthread worker beats, not its requests: this only ends a worker that hangs.
 timeout = 30
-# SIGTERM lets what runs finish: a run and the destroy after it, and some time to stop.
-graceful_timeout = math.ceil(settings.longest_request) + 10
+# SIGTERM lets what runs finish: a run, the destroy after it, a recovery where that failed, and some
+# time to stop.
+graceful_timeout = math.ceil(settings.longest_shutdown) + 10
 
 # A recycled worker would cut running updates short, and a preloaded one would fork gRPC.
 max_requests = 0
@@ -45,11 +46,12 @@ control_socket_disable = True
 
 
 def on_starting(server: Any) -> None:
-    """Refuse to start where a request could be cut short, and set the engine up."""
-    if server.cfg.graceful_timeout < settings.longest_request:
+    """Refuse to start where a run could be cut short, and set the engine up."""
+    if server.cfg.graceful_timeout < settings.longest_shutdown:
         sys.exit(
-            f'--graceful-timeout {server.cfg.graceful_timeout} is shorter than a request may take '
-            f'({settings.longest_request:g} s): raise it, or lower RUN_TIMEOUT and DESTROY_TIMEOUT.'
+            f'--graceful-timeout {server.cfg.graceful_timeout} is shorter than a shutdown may take '
+            f'({settings.longest_shutdown:g} s): raise it, or lower RUN_TIMEOUT and '
+            'DESTROY_TIMEOUT.'
         )
     try:
         engine.set_up(settings.pulumi)
@@ -58,10 +60,12 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Log with request ids, in the worker that serves."""
+    """Log with request ids, and look after the slots, in the worker that serves."""
     request_log.configure(settings.log_level, settings.log_format)
-    if settings.slot_start == 'eager':
-        # Only here: what it imports must not be loaded before the fork.
-        from api import default_slots
+    # Only here: what it imports must not be loaded before the fork.
+    from api import default_slots
 
-        default_slots().open_all()
+    slots = default_slots()
+    if settings.slot_start == 'eager':
+        slots.open_all()
+    slots.look_after()

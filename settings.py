@@ -108,6 +108,11 @@ class Settings:
         """Seconds from a run's begin to the end of its destroy, with the time to cancel each."""
         return self.run_timeout + self.destroy_timeout + 2 * CANCEL_GRACE
 
+    @property
+    def longest_shutdown(self) -> float:
+        """Seconds from SIGTERM to the end: of a run that just began, and the recovery after it."""
+        return self.longest_request + self.destroy_timeout + CANCEL_GRACE
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read every setting from `environ`; empty means not set.

@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 import logging
-import re
-import socket
+from collections.abc import Collection
 
 from pulumi import automation as auto
 
 import basic_pulumi
-from warm_pulumi.processes import start_time
+from runs import locks
 
 logger = logging.getLogger(__name__)
 
-# As the self-managed backends word it for each lock (pkg/backend/diy/lock.go of pulumi).
-LOCK_OWNER = re.compile(r'created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\)')
 
-
-def recover(context: basic_pulumi.Context, options: auto.LocalWorkspaceOptions) -> None:
+def recover(
+    context: basic_pulumi.Context, options: auto.LocalWorkspaceOptions, ours: Collection[int]
+) -> None:
     """Remove dead locks, resolve what is pending, and destroy what is left.
+
+    ours: processes that work for nobody but the caller, and so do not use the stack now.
 
     Raises basic_pulumi.ProvisioningError: BusyError when a lock belongs to a process that lives,
     or that another host would have to look for; such a lock is never touched.
     """
     logger.warning('recovering stack %s', context['stack_name'])
-    stack = _existing(context, options)
+    stack = _existing(context, options, ours)
     try:
         basic_pulumi.refresh_stack(stack, clear_pending_creates=True)
     except basic_pulumi.BusyError as error:
-        _insist_on_death(error)
+        _insist_on_death(error, ours)
         basic_pulumi.unlock_stack(stack)
         basic_pulumi.refresh_stack(stack, clear_pending_creates=True)
     basic_pulumi.destroy_stack(stack, destroy=True)
 
 
-def _existing(context: basic_pulumi.Context, options: auto.LocalWorkspaceOptions) -> auto.Stack:
+def _existing(
+    context: basic_pulumi.Context, options: auto.LocalWorkspaceOptions, ours: Collection[int]
+) -> auto.Stack:
     """Return the stack, also where its lock is all that there is of it.
 
     That is what is left when Pulumi is killed as it makes or removes a stack. It makes none that is
@@ -43,7 +45,7 @@ def _existing(context: basic_pulumi.Context, options: auto.LocalWorkspaceOptions
     try:
         return basic_pulumi.set_stack(context, options)
     except basic_pulumi.BusyError as error:
-        _insist_on_death(error)
+        _insist_on_death(error, ours)
     other = f'{context["stack"]}-unlocking'
     spare = basic_pulumi.set_context(
         context['org'], context['project'], other, context['dirname'], context['request']
@@ -52,10 +54,8 @@ def _existing(context: basic_pulumi.Context, options: auto.LocalWorkspaceOptions
     return basic_pulumi.set_stack(context, options)
 
 
-def _insist_on_death(error: basic_pulumi.BusyError) -> None:
+def _insist_on_death(error: basic_pulumi.BusyError, ours: Collection[int]) -> None:
     """Raise the error again unless a dead process of this host left every lock that it lists."""
-    owners = LOCK_OWNER.findall(str(error))
-    if not owners or not all(
-        host == socket.gethostname() and start_time(int(pid)) is None for host, pid in owners
-    ):
+    owners = locks.owners(str(error))
+    if not owners or not all(owner.is_dead(ours) for owner in owners):
         raise error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import PurePath
 from typing import Protocol, cast
@@ -12,17 +12,21 @@ from pulumi import automation as auto
 
 import basic_pulumi
 import metrics
+from audit import audited
 from basic_pulumi import ProvisioningError
 from runs import recovery
 from runs.slot_files import SlotFile
+from runs.workspaces import Witness
 from settings import Settings
 from warm_pulumi import deadline, own_deadline
 
 logger = logging.getLogger(__name__)
 
-# Given a stack name and a callback for the pids of what it starts, returns how to drive Pulumi;
-# the pulumi_command in it can be closed.
-OpenWorkspace = Callable[[str, Callable[[int], object]], auto.LocalWorkspaceOptions]
+
+class OpenWorkspace(Protocol):
+    """Returns how to drive Pulumi for a stack; the pulumi_command in it can be closed."""
+
+    def __call__(self, stack: str, witness: Witness) -> auto.LocalWorkspaceOptions: ...
 
 
 class SupportsClose(Protocol):
@@ -44,9 +48,9 @@ class Slot:
         self._file = file
 
     def open(self, open_workspace: OpenWorkspace) -> None:
-        """Get ready to run, and kill what a dead owner of this slot left running."""
-        self._file.end_last_process()
-        self.options = open_workspace(self.name, self._file.note_process)
+        """Get ready to run, and end what a dead owner of this slot left running."""
+        self._file.end_leftovers()
+        self.options = open_workspace(self.name, self._file)
 
     def context(self, request: str) -> basic_pulumi.Context:
         """Return the context of a run that asks the program for `request`."""
@@ -72,20 +76,12 @@ class Slot:
             yield
         finally:
             try:
-                with own_deadline(self._settings.destroy_timeout):
+                with audited(self.name, 'destroy'), own_deadline(self._settings.destroy_timeout):
                     basic_pulumi.destroy_stack(stack, destroy=True)
             except ProvisioningError:
                 logger.exception('stack %s was not destroyed; it will be recovered', stack.name)
             else:
                 self._file.mark(clean=True)
-
-    def make_ready(self) -> None:
-        """Recover the slot if its last run left it unclean, and mark it as in use.
-
-        Raises ProvisioningError when it cannot be recovered.
-        """
-        self.recover()
-        self._file.mark(clean=False)
 
     def recover(self) -> None:
         """Remove what an unclean run left behind; nothing to do for a clean slot.
@@ -95,11 +91,16 @@ class Slot:
         if self.is_clean:
             return
         with (
+            audited(self.name, 'recover'),
             metrics.counted_outcome(metrics.RECOVERIES),
             own_deadline(self._settings.destroy_timeout),
         ):
-            recovery.recover(self.context(''), self.options)
+            recovery.recover(self.context(''), self.options, self._file.record.processes)
         self._file.mark(clean=True)
+
+    def begin(self) -> None:
+        """Mark the slot as in use: whatever happens from here on has to be cleaned up."""
+        self._file.mark(clean=False)
 
     def warm_up(self) -> None:
         """Have the engine running before the first request; the slot must be ready.

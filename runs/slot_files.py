@@ -1,7 +1,7 @@
 """Who owns a slot, and in what state its last run left it: one locked file per slot.
 
 The kernel frees the lock when its owner dies, however it dies. What the file says outlives the
-owner, so the next one knows whether something may have been left behind, and which process to
+owner, so the next one knows whether something may have been left behind, and which processes to
 end first.
 """
 
@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import fcntl
 import json
-from dataclasses import asdict, dataclass
+import os
+import threading
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from warm_pulumi.processes import kill_session, start_time
+from runs import leftovers
+from warm_pulumi.processes import start_time
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,23 @@ class Record:
     """What a slot's file says.
 
     clean: nothing of an earlier run is left.
-    pid, started: the last process that drove Pulumi for this slot (see warm_pulumi.processes).
+    home: the boot and the pid namespace that the processes belong to (see leftovers.home).
+    processes: what drives Pulumi for this slot: when each pid started (see start_time).
     """
 
     clean: bool = True
-    pid: int | None = None
-    started: int | None = None
+    home: str = ''
+    processes: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> Record:
+        """Return what a file says; when it cannot be read, its owner died as it wrote."""
+        try:
+            given = json.loads(text)
+            processes = {int(pid): int(started) for pid, started in given['processes'].items()}
+            return cls(bool(given['clean']), str(given['home']), processes)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return cls(clean=False)
 
 
 class SlotFile:
@@ -36,47 +50,58 @@ class SlotFile:
 
         Raises BlockingIOError when another process owns it.
         """
-        self._handle = path.open('a+')
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._handle.close()
+            os.close(self._fd)
             raise
+        # Processes may start and end in other threads than the one that runs.
+        self._writing = threading.Lock()
         self.record = self._read()
 
     def mark(self, clean: bool) -> None:
         """Remember whether the slot is clean."""
-        self._write(Record(clean, self.record.pid, self.record.started))
+        with self._writing:
+            self._write(replace(self.record, clean=clean))
 
-    def note_process(self, pid: int) -> None:
-        """Remember the process that now drives Pulumi for this slot."""
-        self._write(Record(self.record.clean, pid, start_time(pid)))
+    def note_start(self, pid: int) -> None:
+        """Remember a process that drives Pulumi for this slot, and leads a session."""
+        started = start_time(pid)
+        if started is not None:
+            with self._writing:
+                self._write(replace(self.record, processes={**self.record.processes, pid: started}))
 
-    def end_last_process(self) -> None:
-        """Kill what a dead owner left running, if it still is what was noted."""
-        pid, started = self.record.pid, self.record.started
-        # It leads a session, whose number is not given out again while a member lives: plugins
-        # may have outlived it.
-        if pid and started and start_time(pid) in (None, started):
-            kill_session(pid)
-        self._write(Record(self.record.clean))
+    def note_end(self, pid: int) -> None:
+        """Forget a process that has ended."""
+        with self._writing:
+            left = {each: since for each, since in self.record.processes.items() if each != pid}
+            self._write(replace(self.record, processes=left))
+
+    def end_leftovers(self) -> None:
+        """End what a dead owner left running, and speak for this process from here on."""
+        if self.record.home == leftovers.home():
+            for pid, started in self.record.processes.items():
+                leftovers.end(pid, started)
+        with self._writing:
+            self._write(Record(self.record.clean, leftovers.home()))
 
     def close(self) -> None:
         """Give the slot up."""
-        self._handle.close()
+        os.close(self._fd)
 
     def _read(self) -> Record:
-        self._handle.seek(0)
-        text = self._handle.read()
-        try:
-            return Record(**json.loads(text)) if text else Record()
-        except (ValueError, TypeError):
-            # Its owner died as it wrote: assume the worst.
-            return Record(clean=False)
+        size = os.fstat(self._fd).st_size
+        return (
+            Record.parse(os.pread(self._fd, size, 0).decode(errors='replace')) if size else Record()
+        )
 
     def _write(self, record: Record) -> None:
+        """Write over what is there, then cut off the rest.
+
+        Killed between the two, the file is neither empty, which would say clean, nor readable.
+        """
+        data = json.dumps(asdict(record)).encode()
+        os.pwrite(self._fd, data, 0)
+        os.truncate(self._fd, len(data))
         self.record = record
-        self._handle.seek(0)
-        self._handle.truncate()
-        self._handle.write(json.dumps(asdict(record)))
-        self._handle.flush()

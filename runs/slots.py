@@ -6,27 +6,23 @@ warmest.
 
 from __future__ import annotations
 
-import functools
 import logging
 import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from pulumi import automation as auto
 
 import metrics
 from basic_pulumi import BusyError, ProgramFailedError, ProvisioningError
 from runs.slot import OpenWorkspace, Slot
-from runs.slot_files import SlotFile
+from runs.slot_names import RETRY_AFTER, SlotNames
+from runs.sweeper import Sweeper
 from settings import Settings
 
 logger = logging.getLogger(__name__)
-
-MOST_NAMES = 256
-RETRY_AFTER = 5
 
 
 class Slots:
@@ -39,17 +35,18 @@ class Slots:
             the project's name.
         """
         self._settings = settings
-        self._program = program
+        self._names = SlotNames(settings, program)
         self._open_workspace = open_workspace
         self._unopened = settings.slots
         self._free: deque[Slot] = deque()
-        self._set_aside: list[Slot] = []
         self._waiting = 0
-        self._is_first = True
+        self._draining = False
+        # Its lock can be taken twice, as drain() needs that.
         self._changed = threading.Condition()
         self._housekeeper = ThreadPoolExecutor(
             settings.slots, thread_name_prefix='slot-housekeeper'
         )
+        self._sweeper = Sweeper(self._sweep)
         metrics.SLOTS_FREE.set_function(self._available)
         metrics.QUEUE_LENGTH.set_function(lambda: self.queue_length)
 
@@ -62,17 +59,19 @@ class Slots:
             for _ in range(self._settings.slots):
                 leases.enter_context(self.lease()).warm_up()
 
+    def look_after(self) -> None:
+        """Begin to recover what dead workers left behind, and later what could not be till then."""
+        self._sweeper.start()
+
     @contextmanager
     def lease(self) -> Iterator[Slot]:
         """Borrow a slot that is ready to run.
 
-        Raises ProvisioningError: BusyError when none is free within the wait limit.
+        Raises ProvisioningError: BusyError when none is free within the wait limit, or the
+        service is shutting down.
         """
-        with self._changed:
-            first, self._is_first = self._is_first, False
         slot = self._take_ready()
-        if first:
-            self._housekeeper.submit(self._recover_left_behind)
+        self.look_after()
         try:
             yield slot
         finally:
@@ -82,11 +81,22 @@ class Slots:
             else:
                 self._housekeeper.submit(self._keep_house, slot)
 
+    def drain(self) -> None:
+        """Let no further run begin, and tell those who wait for a slot.
+
+        Made to be called by a signal handler: it waits for nobody who could wait for its thread.
+        """
+        with self._changed:
+            self._draining = True
+            self._changed.notify_all()
+
     def close(self) -> None:
-        """End every slot that is not in use."""
+        """Drain, finish what is to be recovered, and end every slot that is not in use."""
+        self.drain()
+        self._sweeper.stop()
         self._housekeeper.shutdown(wait=True)
-        for slot in [*self._free, *self._set_aside]:
-            slot.close()
+        while self._free:
+            self._free.pop().close()
 
     @property
     def queue_length(self) -> int:
@@ -97,20 +107,24 @@ class Slots:
         while True:
             slot = self._take() or self._open_next()
             try:
-                slot.make_ready()
+                slot.recover()
+                self._refuse_when_draining()
             except (BusyError, ProgramFailedError):
                 # The trouble is this stack's own, so another name may do.
-                if not self._put_aside(slot):
+                if slot.is_clean or not self._put_aside(slot):
+                    self._put_back(slot)
                     raise
             except BaseException:
                 self._put_back(slot)
                 raise
             else:
+                slot.begin()
                 return slot
 
     def _take(self) -> Slot | None:
         """Return a free slot, or None for the right to open one."""
         with self._changed:
+            self._refuse_when_draining()
             if not self._available():
                 self._wait_in_queue()
             if self._free:
@@ -124,17 +138,25 @@ class Slots:
             raise BusyError('too many requests wait for a slot', RETRY_AFTER)
         self._waiting += 1
         try:
-            if not self._changed.wait_for(self._available, self._settings.slot_wait):
+            if not self._changed.wait_for(self._may_go_on, self._settings.slot_wait):
                 raise BusyError('no slot became free in time', RETRY_AFTER)
         finally:
             self._waiting -= 1
+        self._refuse_when_draining()
+
+    def _may_go_on(self) -> bool:
+        return bool(self._available()) or self._draining
+
+    def _refuse_when_draining(self) -> None:
+        if self._draining:
+            raise BusyError('the service is shutting down', RETRY_AFTER)
 
     def _available(self) -> int:
         return len(self._free) + self._unopened
 
     def _open_next(self) -> Slot:
         try:
-            slot = self._own_next_name()
+            slot = self._names.own_next()
             try:
                 slot.open(self._open_workspace)
             except BaseException:
@@ -144,25 +166,6 @@ class Slots:
             self._allow_opening()
             raise
         return slot
-
-    def _own_next_name(self) -> Slot:
-        """Take the first name that no process owns, this one included."""
-        for number in range(MOST_NAMES):
-            name = f'{self._settings.stack}-{number}' if number else self._settings.stack
-            try:
-                return self._own(name)
-            except BlockingIOError:
-                continue
-        raise BusyError(f'all {MOST_NAMES} slot names are in use', RETRY_AFTER)
-
-    def _own(self, name: str) -> Slot:
-        return Slot(name, self._program, self._settings, SlotFile(self._folder / name))
-
-    @functools.cached_property
-    def _folder(self) -> Path:
-        folder = self._settings.state_dir / 'slots'
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
 
     def _put_back(self, slot: Slot) -> None:
         with self._changed:
@@ -174,12 +177,11 @@ class Slots:
             self._changed.notify()
 
     def _put_aside(self, slot: Slot) -> bool:
-        """Use another name in this slot's place; False when that was done too often."""
-        if len(self._set_aside) >= self._settings.slots:
-            self._put_back(slot)
+        """Give the slot up until it could be recovered; False when that was done too often."""
+        if not self._names.set_aside(slot.name):
             return False
-        logger.exception('stack %s cannot be recovered and is set aside', slot.name)
-        self._set_aside.append(slot)
+        logger.exception('stack %s cannot be recovered now and is set aside', slot.name)
+        slot.close()
         self._allow_opening()
         return True
 
@@ -192,25 +194,44 @@ class Slots:
         """Do what a slot needs after its runs, off the way of the answers."""
         try:
             slot.recover()
-            if slot.runs >= self._settings.runs_per_history:
+            if slot.runs >= self._settings.runs_per_history and not self._draining:
                 slot.drop_history()
         except (ProvisioningError, auto.CommandError, OSError):
             logger.exception('stack %s was not put in order', slot.name)
         finally:
             self._put_back(slot)
 
-    def _recover_left_behind(self) -> None:
-        """Recover the slots that dead workers left unclean, whether or not they are needed."""
-        for path in sorted(self._folder.iterdir()):
-            try:
-                slot = self._own(path.name)
-            except BlockingIOError:
-                continue
-            try:
-                if not slot.is_clean:
-                    slot.open(self._open_workspace)
-                    slot.recover()
-            except (ProvisioningError, OSError):
-                logger.exception('stack %s, left by a dead worker, was not recovered', slot.name)
-            finally:
-                slot.close()
+    def _sweep(self) -> bool:
+        """Recover what is unclean and not in use; return whether nothing is left to recover."""
+        recovered = [self._recover_name(name) for name in self._names.ever_used()]
+        for slot in self._take_unclean():
+            self._keep_house(slot)
+            recovered.append(slot.is_clean)
+        return all(recovered)
+
+    def _take_unclean(self) -> list[Slot]:
+        with self._changed:
+            unclean = [slot for slot in self._free if not (slot.is_clean or self._draining)]
+            for slot in unclean:
+                self._free.remove(slot)
+            return unclean
+
+    def _recover_name(self, name: str) -> bool:
+        """Recover a slot that nobody owns; return whether nothing is left to do for it here."""
+        if self._draining:
+            return True
+        try:
+            slot = self._names.own(name)
+        except BlockingIOError:
+            return True
+        try:
+            if not slot.is_clean:
+                slot.open(self._open_workspace)
+                slot.recover()
+        except (ProvisioningError, OSError):
+            logger.exception('stack %s, left unclean, was not recovered', name)
+            return False
+        finally:
+            slot.close()
+        self._names.readmit(name)
+        return True

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from pulumi import automation as auto
@@ -26,47 +27,70 @@ CHILD_VARIABLES = re.compile(
 )
 
 
+class Witness(Protocol):
+    """Who is told of every process that drives Pulumi for a stack."""
+
+    def note_start(self, pid: int) -> None:
+        """Be told that a process has started, which leads a session."""
+
+    def note_end(self, pid: int) -> None:
+        """Be told that it has ended."""
+
+
+class _Unheard:
+    def note_start(self, pid: int) -> None: ...
+
+    def note_end(self, pid: int) -> None: ...
+
+
+UNHEARD = _Unheard()
+
+
 def open_workspace(
-    settings: Settings, program: Path, stack: str, on_start: Callable[[int], object]
+    settings: Settings, program: Path, stack: str, witness: Witness
 ) -> auto.LocalWorkspaceOptions:
     """Return the options with which `stack` of the project in `program` is driven.
 
     Makes the state folder, its passphrase and the slot's home folder when they are missing.
 
-    on_start: called with the pid of each process that drives Pulumi.
+    witness: told of each process that drives Pulumi.
 
     Raises EngineUnavailableError when there is no engine.
     """
     found = find_engine(settings)
     return auto.LocalWorkspaceOptions(
-        pulumi_command=_command(settings, found, on_start),
+        pulumi_command=_command(settings, found, witness),
         env_vars=environment(settings, found, stack, program),
     )
 
 
-def _command(
-    settings: Settings, found: Engine, on_start: Callable[[int], object]
-) -> auto.PulumiCommand:
+def _command(settings: Settings, found: Engine, witness: Witness) -> auto.PulumiCommand:
     if settings.engine != 'cli' and found.warm:
-        return WarmPulumi(str(found.warm), str(found.pulumi), environ=child_environ(settings))
+        return WarmPulumi(
+            str(found.warm),
+            str(found.pulumi),
+            environ=child_environ(settings),
+            grace=CANCEL_GRACE,
+            on_start=witness.note_start,
+            on_end=witness.note_end,
+        )
     if settings.engine == 'warm':
         raise EngineUnavailableError(
             f'ENGINE=warm needs our own build, but {found.pulumi} is used ({found.source}); '
             'unset PULUMI, take pulumi off PATH, or set ENGINE=auto'
         )
-    return cold(settings, found, on_start)
+    return cold(settings, found, witness)
 
 
-def cold(
-    settings: Settings, found: Engine, on_start: Callable[[int], object] = lambda pid: None
-) -> ColdPulumi:
+def cold(settings: Settings, found: Engine, witness: Witness = UNHEARD) -> ColdPulumi:
     """Return a command that runs the stock CLI with the environment that children may see."""
     return ColdPulumi(
         str(found.pulumi),
         VersionInfo(*found.version),
         environ=child_environ(settings),
         grace=CANCEL_GRACE,
-        on_start=on_start,
+        on_start=witness.note_start,
+        on_end=witness.note_end,
     )
 
 

@@ -13,6 +13,7 @@ from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
 from runs.slots import Slots
+from runs.workspaces import Witness
 
 OnOutput = Callable[[str], object]
 MakeSlots = Callable[..., Slots]
@@ -76,7 +77,7 @@ class FakePulumi(auto.PulumiCommand):
         if stack in self.backend.locks:
             self._fail(
                 'error: the stack is currently locked by 1 lock(s). Either wait or cancel.\n'
-                f'  file:///lock.json: created by {self.backend.locks[stack]} at 2026-11-23'
+                f'  file:///lock.json: created by {self.backend.locks[stack]}'
             )
 
     def _stack_select(self, args: list[str], stack: str) -> str:
@@ -174,12 +175,11 @@ class FakeEngine:
     def __init__(self) -> None:
         self.backend = Backend()
         self.opened: dict[str, FakePulumi] = {}
+        self.make: Callable[[Backend], FakePulumi] = FakePulumi
         self.prepare: Callable[[FakePulumi], object] = lambda command: None
 
-    def open_workspace(
-        self, stack: str, on_start: Callable[[int], object]
-    ) -> auto.LocalWorkspaceOptions:
-        command = FakePulumi(self.backend)
+    def open_workspace(self, stack: str, witness: Witness) -> auto.LocalWorkspaceOptions:
+        command = self.make(self.backend)
         self.prepare(command)
         self.opened[stack] = command
         return auto.LocalWorkspaceOptions(pulumi_command=command)

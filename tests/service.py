@@ -72,11 +72,16 @@ class Service:
 
 @contextmanager
 def serving(
-    tmp_path: Path, app: str = 'api:api', root: str = str(ROOT), **settings: str
+    tmp_path: Path,
+    app: str = 'api:api',
+    root: str = str(ROOT),
+    within: str = '',
+    **settings: str,
 ) -> Iterator[Service]:
     """Serve with its own state folder and stack names, and leave nothing behind.
 
     root: the folder of the service's code.
+    within: the command line that starts the service's own.
     """
     stack = f'test-{secrets.token_hex(4)}'
     state = tmp_path / f'state-{stack}'
@@ -84,7 +89,7 @@ def serving(
     log = tmp_path / f'{stack}.log'
     with log.open('wb') as output:
         process = subprocess.Popen(
-            [sys.executable, '-m', 'gunicorn', app],
+            [*within.split(), sys.executable, '-m', 'gunicorn', app],
             cwd=root,
             env={**os.environ, 'PYTHONUNBUFFERED': '1', **own},
             stdin=subprocess.DEVNULL,

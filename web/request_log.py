@@ -12,13 +12,14 @@ from datetime import datetime, timezone
 
 import falcon
 
+from audit import current_caller
+
 logger = logging.getLogger(__name__)
 
 # An id from outside ends up in logs and headers, so it must not be able to forge either.
 ACCEPTED_ID = re.compile(r'[A-Za-z0-9_-]{8,64}')
 FORMAT = '%(asctime)s %(levelname)s [%(request_id)s] %(name)s: %(message)s'
 
-current_caller: ContextVar[str] = ContextVar('caller', default='-')
 current_id: ContextVar[str] = ContextVar('request_id', default='-')
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from types import FrameType
 
 from web import draining
 from web.connections import GuardedWorker
+
+# Seconds between two signs of life, a small part of gunicorn's `timeout`.
+BEAT = 1.0
 
 
 class Worker(GuardedWorker):
@@ -15,12 +20,35 @@ class Worker(GuardedWorker):
     on taking connections, and their clients wait for an answer that never comes.
     """
 
+    def run(self) -> None:
+        super().run()
+        # The last answer is given, but stacks may still be put in order before the process ends.
+        # Whoever shows no sign of life then is taken for one that hangs.
+        threading.Thread(target=self._live_on, daemon=True).start()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         draining.begin()
         super().handle_exit(sig, frame)
 
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        draining.begin()
+        super().handle_quit(sig, frame)
+
+    def is_parent_alive(self) -> bool:
+        """Tell whether gunicorn's master lives; without it, nobody would tell us to shut down."""
+        alive = bool(super().is_parent_alive())
+        if not alive:
+            draining.begin()
+        return alive
+
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)
-        if not self.alive:
+        if draining.is_draining():
             for listener in self.sockets:
                 listener.close()
+
+    def _live_on(self) -> None:
+        ends_at = time.monotonic() + self.cfg.graceful_timeout
+        while time.monotonic() < ends_at:
+            self.notify()
+            time.sleep(BEAT)  # nothing to wait for: gunicorn looks at a clock

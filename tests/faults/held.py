@@ -32,7 +32,7 @@ class Gate:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
 
     @contextmanager
     def held(self, where: str = 'hold') -> Iterator[None]:
@@ -142,11 +142,14 @@ class Held:
 
 
 @contextmanager
-def serving_held(folder: Path, **settings: str) -> Iterator[Held]:
-    """Serve the program that can be held."""
+def serving_held(folder: Path, within: str = '', **settings: str) -> Iterator[Held]:
+    """Serve the program that can be held.
+
+    within: the command line that starts the service's own.
+    """
     gate = Gate(folder / 'gate')
     given = {'CHILD_ENV': 'GATE', 'GATE': str(folder / 'gate'), 'SLOTS': '2', **settings}
-    with serving(folder, 'tests.faults.held_app:api', **given) as service:
+    with serving(folder, 'tests.faults.held_app:api', within=within, **given) as service:
         yield Held(service, gate)
 
 

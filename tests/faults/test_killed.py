@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import wait
 from pathlib import Path
@@ -12,9 +13,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests import processes
 from tests.faults.conftest import Rounds
-from tests.faults.held import ENOUGH, Held, serving_held
+from tests.faults.held import ENOUGH, Held, await_that, serving_held
 from tests.problem import assert_problem
+from warm_pulumi.processes import start_time
 
 
 @pytest.mark.parametrize('victim', ['engine', 'host', 'program'])
@@ -59,6 +62,58 @@ def test_worker_killed(tmp_path: Path, mode: str) -> None:
             with pytest.raises(requests.ConnectionError):
                 answer.result(timeout=90)
         held.assert_clean()
+
+
+def test_master_killed(tmp_path: Path, mode: str) -> None:
+    """SIGKILL of gunicorn's master: the worker answers what runs, and ends with all it started."""
+    with serving_held(tmp_path, ENGINE=mode) as held:
+        with held.gate.held():
+            answer = held.send()
+            held.gate.wait_until_held()
+            [worker] = held.pids('worker')
+            held.pids('engine')
+            held.service.process.kill()
+        assert answer.result(timeout=90).status_code == 200
+        await_that(lambda: start_time(worker) is None)
+        await_that(lambda: not held.leftover_processes())
+        held.await_rest()
+
+
+def test_worker_killed_and_engine_hangs(tmp_path: Path, mode: str) -> None:
+    """SIGKILL of the web worker while its engine cannot react: the next one ends that engine."""
+    with serving_held(tmp_path, ENGINE=mode, SLOTS='1') as held:
+        with held.gate.held():
+            answer = held.send()
+            held.gate.wait_until_held()
+            held.kill('engine', signal.SIGSTOP)
+            held.kill('worker')
+            with pytest.raises(requests.ConnectionError):
+                answer.result(timeout=90)
+            held.await_rest()
+        await_that(lambda: not held.leftover_processes())
+        held.assert_clean()
+
+
+def test_namespace_ends(tmp_path: Path, mode: str) -> None:
+    """A container that dies in mid-update, and its next one with the same low process ids."""
+    enter = 'unshare --pid --fork --mount-proc --kill-child'
+    if subprocess.run([*enter.split(), 'true'], capture_output=True, check=False).returncode != 0:
+        pytest.skip('a namespace needs root')
+    stack = {'STACK': 'contained', 'STATE_DIR': str(tmp_path / 'state')}
+    with serving_held(tmp_path, within=enter, ENGINE=mode, SLOTS='1', **stack) as first:
+        with first.gate.held():
+            answer = first.send()
+            first.gate.wait_until_held()
+            first.service.process.kill()
+            with pytest.raises(requests.ConnectionError):
+                answer.result(timeout=90)
+        assert len(first.locks()) == 1
+    with serving_held(tmp_path, within=enter, ENGINE=mode, SLOTS='1', **stack) as second:
+        second.await_rest()
+        second.assert_clean()
+        assert [path.stem for path in second.checkpoints()] == ['contained']
+        os.kill(processes.descendants(second.service.process.pid)[0], signal.SIGTERM)
+        assert second.service.process.wait(timeout=60) == 0
 
 
 def test_random_kills(

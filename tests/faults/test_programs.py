@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -55,6 +56,14 @@ def test_destroy_fails(tmp_path: Path, mode: str) -> None:
         assert answer.result(timeout=90).status_code == 200
         assert 'was not destroyed; it will be recovered' in held.service.log()
         held.assert_clean()
+        lines = re.findall(
+            r"audit: caller=(\S+) stack=(\S+) action='(.*)' result=(\w+)", held.service.log()
+        )
+        stack = held.service.settings['STACK']
+        assert lines[0][:3] == ('127.0.0.1', stack, 'destroy')
+        assert lines[0][3].endswith('Error')
+        assert lines[1] == ('127.0.0.1', stack, 'run uuid', 'succeeded')
+        assert ('-', stack, 'recover', 'succeeded') in lines
 
 
 @pytest.mark.slow

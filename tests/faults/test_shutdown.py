@@ -41,6 +41,27 @@ def refused(session: requests.Session, url: str) -> bool:
         return True
 
 
+def test_sigterm_with_a_queue(tmp_path: Path, mode: str) -> None:
+    """SIGTERM while requests wait for a slot: these are told at once, and what runs is finished."""
+    with serving_held(tmp_path, ENGINE=mode, SLOTS='1') as held:
+        with held.gate.held():
+            first = held.send()
+            held.gate.wait_until_held()
+            held.pids('engine')
+            waiting = [held.send() for _ in range(8)]
+            await_that(lambda: 'queue_length 8.0' in held.service.get('/metrics').text)
+            held.service.process.send_signal(signal.SIGTERM)
+            answers = [each.result(timeout=30) for each in waiting]
+            assert not first.done()
+        assert [answer.status_code for answer in answers] == [503] * 8
+        assert all(int(answer.headers['retry-after']) > 0 for answer in answers)
+        assert first.result(timeout=90).status_code == 200
+        assert held.service.process.wait(timeout=90) == 0
+        await_that(lambda: not held.leftover_processes())
+        assert held.locks() == []
+        assert held.resources() == []
+
+
 def test_sigterm_and_a_program_that_hangs(tmp_path: Path, mode: str) -> None:
     """SIGTERM while a program hangs: it is cancelled at its deadline, and the service ends."""
     with serving_held(tmp_path, ENGINE=mode, RUN_TIMEOUT=ENOUGH[mode]) as held, held.gate.held():
@@ -81,5 +102,5 @@ def test_grace_shorter_than_a_run(how: str) -> None:
         check=False,
     )
     assert done.returncode != 0
-    assert f'--graceful-timeout {flag[1]} is shorter' in done.stderr
+    assert f'--graceful-timeout {flag[1]} is shorter than a shutdown' in done.stderr
     assert 'Traceback' not in done.stderr

@@ -13,11 +13,12 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
-from tests.faults.held import Held, serving_held
+from tests.faults.held import Held, await_that, serving_held
 from tests.paths import ROOT
 from tests.problem import assert_problem
 
@@ -25,12 +26,13 @@ PROGRAM = ROOT / 'tests' / 'programs' / 'held'
 DEAD = 2**22 + 1  # above the largest pid that Linux gives out
 
 
-def lock(held: Held, host: str, pid: int) -> Path:
+def lock(held: Held, host: str, pid: int, at: str = '') -> Path:
     """Lock the first slot's stack as a Pulumi process would."""
     folder = held.service.state / 'backend/.pulumi/locks/organization/held'
     file = folder / held.service.settings['STACK'] / '00000000-0000-4000-8000-000000000000.json'
     file.parent.mkdir(parents=True, exist_ok=True)
-    content = {'pid': pid, 'username': 'me', 'hostname': host, 'timestamp': '2026-11-23T12:00:00Z'}
+    now = datetime.now(timezone.utc).isoformat(timespec='seconds')
+    content = {'pid': pid, 'username': 'me', 'hostname': host, 'timestamp': at or now}
     file.write_text(json.dumps(content))
     return file
 
@@ -67,6 +69,33 @@ def test_lock_of_another(tmp_path: Path, mode: str, owner: str) -> None:
         held.assert_serves()
         assert held.locks() == [file]
         assert held.resources() == []
+
+
+@pytest.mark.slow
+def test_lock_that_is_freed_later(tmp_path: Path, mode: str) -> None:
+    """A stack set aside for a lock that may be alive is recovered when its owner has ended."""
+    with serving_held(tmp_path, ENGINE=mode, SLOTS='1') as held:
+        held.assert_serves()
+        owner = subprocess.Popen(['sleep', '600'])
+        try:
+            file = lock(held, socket.gethostname(), owner.pid)
+            held.assert_serves()
+            held.assert_serves()
+            assert held.locks() == [file]
+        finally:
+            owner.kill()
+            owner.wait()
+        await_that(lambda: not held.locks())
+        held.assert_clean()
+
+
+def test_lock_of_an_earlier_boot(tmp_path: Path, mode: str) -> None:
+    """A lock that is older than the process which has its owner's number now is removed."""
+    with serving_held(tmp_path, ENGINE=mode, SLOTS='1') as held:
+        held.assert_serves()
+        lock(held, socket.gethostname(), os.getpid(), at='2020-11-23T12:00:00Z')
+        held.assert_clean()
+        assert len(held.checkpoints()) == 1
 
 
 def test_truncated_checkpoint(tmp_path: Path, mode: str) -> None:

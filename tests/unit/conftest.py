@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,15 @@ def fake() -> FakeEngine:
 
 
 @pytest.fixture
-def make_slots(fake: FakeEngine, tmp_path: Path) -> MakeSlots:
+def make_slots(fake: FakeEngine, tmp_path: Path) -> Iterator[MakeSlots]:
     """Return a function that makes Slots on the fake engine, with settings as given."""
+    made: list[Slots] = []
 
     def make(**given: object) -> Slots:
         settings = Settings(**{'state_dir': tmp_path, 'slot_wait': 0.2, **given})  # type: ignore[arg-type]
-        return Slots(settings, 'burner-program', fake.open_workspace)
+        made.append(Slots(settings, 'burner-program', fake.open_workspace))
+        return made[-1]
 
-    return make
+    yield make
+    for slots in made:
+        slots.close()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -12,12 +16,15 @@ from pulumi import automation as auto
 
 import api
 from basic_pulumi import BusyError, EngineUnavailableError, ProgramFailedError
+from runs import sweeper
 from runs.slot_files import SlotFile
 from runs.slots import Slots
 from tests.fake_pulumi import FakeEngine, FakePulumi, MakeSlots, Meeting
 
 DEV = 'organization/burner-program/dev'
 DEAD = 2**22 + 1  # above the largest pid that Linux gives out
+NOW = datetime.now(timezone.utc).isoformat(timespec='seconds')
+LONG_AGO = '2020-11-23T12:00:00Z'
 
 
 def run(slots: Slots, requested: str = 'id') -> auto.UpResult:
@@ -86,8 +93,8 @@ def test_failed_destroy_keeps_the_answer(fake: FakeEngine, make_slots: MakeSlots
     slots = make_slots(slots=1)
     fake.prepare = lambda command: command.failures.update(destroy=['error: provider crashed'])
     assert run(slots).outputs['id'].value == 'value of id'
-    assert fake.resources() == ['fake']
-    run(slots, 'uuid')
+    assert run(slots, 'uuid').outputs['uuid'].value == 'value of uuid'
+    assert fake.commands().count('destroy') == 3
     assert fake.resources() == []
 
 
@@ -125,7 +132,7 @@ def test_dead_lock(fake: FakeEngine, make_slots: MakeSlots, tmp_path: Path) -> N
     fake.backend.config[DEV] = {}
     fake.backend.history[DEV] = []
     fake.backend.resources[DEV] = []
-    fake.backend.locks[DEV] = f'me@{socket.gethostname()} (pid {DEAD})'
+    fake.backend.locks[DEV] = f'me@{socket.gethostname()} (pid {DEAD}) at {NOW}'
     run(make_slots())
     assert 'cancel' in fake.commands()
 
@@ -133,7 +140,7 @@ def test_dead_lock(fake: FakeEngine, make_slots: MakeSlots, tmp_path: Path) -> N
 def test_nothing_but_a_dead_lock(fake: FakeEngine, make_slots: MakeSlots, tmp_path: Path) -> None:
     """A dead lock goes also where the stack that it stands for does not exist."""
     crash(tmp_path)
-    fake.backend.locks[DEV] = f'me@{socket.gethostname()} (pid {DEAD})'
+    fake.backend.locks[DEV] = f'me@{socket.gethostname()} (pid {DEAD}) at {NOW}'
     run(make_slots(slots=1))
     assert fake.backend.locks == {}
     assert list(fake.backend.config) == [DEV]
@@ -142,8 +149,8 @@ def test_nothing_but_a_dead_lock(fake: FakeEngine, make_slots: MakeSlots, tmp_pa
 @pytest.mark.parametrize(
     'owner',
     [
-        pytest.param(f'me@{socket.gethostname()} (pid {os.getpid()})', id='alive'),
-        pytest.param(f'me@elsewhere (pid {DEAD})', id='other host'),
+        pytest.param(f'me@{socket.gethostname()} (pid {os.getpid()}) at {NOW}', id='alive'),
+        pytest.param(f'me@elsewhere (pid {DEAD}) at {NOW}', id='other host'),
         pytest.param('somebody', id='unreadable'),
     ],
 )
@@ -157,19 +164,104 @@ def test_live_lock(fake: FakeEngine, make_slots: MakeSlots, tmp_path: Path, owne
     assert list(fake.opened) == ['dev', 'dev-1']
 
 
-def test_broken_stack_is_set_aside(fake: FakeEngine, make_slots: MakeSlots, tmp_path: Path) -> None:
-    """A stack that cannot be recovered costs one attempt, and others serve in its place."""
+def test_lock_of_an_earlier_process(
+    fake: FakeEngine, make_slots: MakeSlots, tmp_path: Path
+) -> None:
+    """A lock that is older than the process with its owner's number has no owner any more."""
     crash(tmp_path)
+    fake.backend.locks[DEV] = f'me@{socket.gethostname()} (pid {os.getpid()}) at {LONG_AGO}'
+    run(make_slots(slots=1))
+    assert fake.backend.locks == {}
+    assert list(fake.opened) == ['dev']
 
-    def break_dev(command: FakePulumi) -> None:
-        if not fake.opened:
-            command.failures['refresh'] = ['error: snapshot integrity failure'] * 9
 
-    fake.prepare = break_dev
+def eventually(holds: Callable[[], object]) -> None:
+    """Wait until something holds that another thread brings about."""
+    ends_at = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < ends_at
+        time.sleep(0.01)
+
+
+def test_set_aside_until_recovered(
+    fake: FakeEngine,
+    make_slots: MakeSlots,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A stack that cannot be recovered costs no answer, and is recovered as soon as it can be."""
+    monkeypatch.setattr(sweeper, 'INTERVAL', 0.05)
+    crash(tmp_path)
+    fake.backend.locks[DEV] = owner = f'me@{socket.gethostname()} (pid {os.getpid()}) at {NOW}'
     slots = make_slots(slots=1)
     for _ in range(3):
         run(slots)
-    assert fake.opened['dev'].commands.count('refresh') == 1
+    assert set(fake.opened) == {'dev', 'dev-1'}
+    assert fake.backend.locks == {DEV: owner}
+    del fake.backend.locks[DEV]
+    fake.backend.resources[DEV] = ['left behind']
+    eventually(lambda: not fake.resources())
+    slots.close()
+    run(make_slots(slots=1))
+    assert fake.commands()[-1] != 'refresh', 'the name is clean again'
+
+
+def test_outage(fake: FakeEngine, make_slots: MakeSlots, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be destroyed in an outage goes when that is over, without any request."""
+    monkeypatch.setattr(sweeper, 'INTERVAL', 0.05)
+    outage = ['error: no route to the backend'] * 1000
+    fake.prepare = lambda command: command.failures.update(destroy=outage)
+    slots = make_slots(slots=1)
+    run(slots)
+    eventually(lambda: len(outage) < 997)
+    assert fake.resources() == ['fake']
+    outage.clear()
+    eventually(lambda: not fake.resources())
+    slots.close()
+
+
+def test_drain(make_slots: MakeSlots) -> None:
+    """From the shutdown on nobody gets a slot, and who waits for one is told at once."""
+    slots = make_slots(slots=1, slot_wait=60)
+    with slots.lease(), ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(run, slots) for _ in range(3)]
+        eventually(lambda: slots.queue_length == 3)
+        slots.drain()
+        for each in waiting:
+            with pytest.raises(BusyError, match='shutting down'):
+                each.result(timeout=10)
+    with pytest.raises(BusyError, match='shutting down'):
+        run(slots)
+
+
+def test_drain_in_a_recovery(fake: FakeEngine, make_slots: MakeSlots, tmp_path: Path) -> None:
+    """A request whose slot is still being recovered when the shutdown begins does not start."""
+    crash(tmp_path)
+    recovering, go_on = threading.Event(), threading.Event()
+
+    class Slow(FakePulumi):
+        def _refresh(self, args: list[str], stack: str) -> str:
+            recovering.set()
+            assert go_on.wait(10)
+            return super()._refresh(args, stack)
+
+    fake.make = Slow
+    slots = make_slots(slots=1)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(run, slots)
+        assert recovering.wait(10)
+        slots.drain()
+        go_on.set()
+        with pytest.raises(BusyError, match='shutting down'):
+            answer.result(timeout=10)
+    assert 'up' not in fake.commands()
+
+
+def test_drain_within_itself(make_slots: MakeSlots) -> None:
+    """A signal that arrives while the same thread handles an earlier one waits for nobody."""
+    slots = make_slots()
+    with slots._changed:
+        slots.drain()
 
 
 def test_setting_aside_is_bounded(fake: FakeEngine, make_slots: MakeSlots, tmp_path: Path) -> None:

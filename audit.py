@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from web.request_log import current_caller
+from contextvars import ContextVar
 
 logger = logging.getLogger('audit')
+
+# Whom the current request is from; `-` where the service acts of its own accord.
+current_caller: ContextVar[str] = ContextVar('caller', default='-')
 
 
 @contextmanager
 def audited(stack: str, action: str) -> Iterator[None]:
-    """Log the end of the body, which does `action` on `stack` for the current request."""
+    """Log the end of the body, which does `action` on `stack`."""
     result = 'succeeded'
     try:
         yield

@@ -1,0 +1,71 @@
+"""The names that slots can have: NAME, NAME-1, NAME-2 and so on, each owned by one process."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from pathlib import Path
+
+from basic_pulumi import BusyError
+from runs.slot import Slot
+from runs.slot_files import SlotFile
+from settings import Settings
+
+MOST_NAMES = 256
+RETRY_AFTER = 5
+
+
+class SlotNames:
+    """Hands out names whose files this process has locked."""
+
+    def __init__(self, settings: Settings, program: str) -> None:
+        """Take the settings, and the folder of the program that all slots run."""
+        self._settings = settings
+        self._program = program
+        # Whose stacks could not be recovered yet.
+        self._set_aside: set[str] = set()
+        self._changing = threading.Lock()
+
+    def own_next(self) -> Slot:
+        """Return a slot with the first name that no process owns, this one included.
+
+        Raises BusyError when there is none.
+        """
+        for number in range(MOST_NAMES):
+            name = f'{self._settings.stack}-{number}' if number else self._settings.stack
+            if name not in self._set_aside:
+                try:
+                    return self.own(name)
+                except BlockingIOError:
+                    continue
+        raise BusyError(f'all {MOST_NAMES} slot names are in use', RETRY_AFTER)
+
+    def own(self, name: str) -> Slot:
+        """Return the slot of that name.
+
+        Raises BlockingIOError when a process owns it, this one included.
+        """
+        return Slot(name, self._program, self._settings, SlotFile(self._folder / name))
+
+    def ever_used(self) -> list[str]:
+        """Return every name that a slot has had, whoever owns it."""
+        return sorted(path.name for path in self._folder.iterdir())
+
+    def set_aside(self, name: str) -> bool:
+        """Hand a name out no more until it is readmitted; False when too many are set aside."""
+        with self._changing:
+            if len(self._set_aside) >= self._settings.slots:
+                return False
+            self._set_aside.add(name)
+            return True
+
+    def readmit(self, name: str) -> None:
+        """Hand the name out again."""
+        with self._changing:
+            self._set_aside.discard(name)
+
+    @functools.cached_property
+    def _folder(self) -> Path:
+        folder = self._settings.state_dir / 'slots'
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
