@@ -1,4 +1,8 @@
-"""The virtual environment of a Pulumi program, made once and made again when its inputs change."""
+"""The virtual environment of a Pulumi program, made once and made again when its inputs change.
+
+`venv` in the program's folder is a link into `.venvs`, set when all is there: nobody ever sees a
+venv that is half made, and a program that runs keeps the files that it began with.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +24,8 @@ from warm_pulumi.processes import kill_session
 LIMIT = 600.0
 # Seconds between two looks at whether another process is done; the kernel tells nobody.
 LOOK_EVERY = 0.1
+# In a complete venv: the fingerprint of what it was made from.
+STAMP = '.complete'
 
 
 class VenvError(Exception):
@@ -33,8 +40,7 @@ def ensure(program: Path, limit: float | None = None) -> None:
     """Make `program`/venv hold what `program`/requirements.txt asks for.
 
     When it does already, this costs one small read. A file lock lets one process make it while
-    the others wait. The stamp that says "complete" is removed first and written last, so a venv
-    that was left half made is made anew.
+    the others wait.
 
     limit: seconds that it may take; LIMIT when None.
 
@@ -43,9 +49,9 @@ def ensure(program: Path, limit: float | None = None) -> None:
     if is_complete(program):
         return
     ends_at = time.monotonic() + (LIMIT if limit is None else limit)
-    with _only_maker(program, ends_at) as lock:
+    with _only_maker(program, ends_at):
         if not is_complete(program):
-            _make(program, ends_at, lock)
+            _make(program, ends_at)
 
 
 def is_complete(program: Path) -> bool:
@@ -58,14 +64,10 @@ def python_of(program: Path) -> Path:
     return program / 'venv' / 'bin' / 'python3'
 
 
-def _stamp_file(program: Path) -> Path:
-    return program / 'venv' / '.complete'
-
-
 def _stamp(program: Path) -> str | None:
     """Return the fingerprint that a complete, still runnable venv was made from."""
     try:
-        stamp = _stamp_file(program).read_text()
+        stamp = (program / 'venv' / STAMP).read_text()
     except FileNotFoundError:
         return None
     # A link to an interpreter that was uninstalled does not exist.
@@ -78,15 +80,21 @@ def _fingerprint(program: Path) -> str:
     return hashlib.sha256(requirements + interpreter).hexdigest()
 
 
+def _venvs(program: Path) -> Path:
+    folder = program / '.venvs'
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @contextmanager
-def _only_maker(program: Path, ends_at: float) -> Iterator[int]:
-    """Be the only one who makes this venv in the body, which gets the descriptor of the lock."""
-    with (program / '.venv.lock').open('w') as handle:
+def _only_maker(program: Path, ends_at: float) -> Iterator[None]:
+    """Be the only one who makes this venv in the body."""
+    with (_venvs(program) / 'lock').open('w') as handle:
         while not _locked(handle):
             if time.monotonic() > ends_at:
                 raise VenvLateError(f'another process is still making the venv of {program}')
             time.sleep(LOOK_EVERY)
-        yield handle.fileno()
+        yield
 
 
 def _locked(handle: TextIO) -> bool:
@@ -97,24 +105,42 @@ def _locked(handle: TextIO) -> bool:
     return True
 
 
-def _make(program: Path, ends_at: float, lock: int) -> None:
-    _stamp_file(program).unlink(missing_ok=True)
-    shutil.rmtree(program / 'venv', ignore_errors=True)
-    run = functools.partial(_run, cwd=program, ends_at=ends_at, lock=lock)
-    run([sys.executable, '-m', 'venv', 'venv'])
-    pip = [str(python_of(program)), '-m', 'pip', '--disable-pip-version-check', '--no-input']
+def _make(program: Path, ends_at: float) -> None:
+    current = _current(program)
+    _remove_all_but(current, program)
+    wanted = _fingerprint(program)
+    fresh = Path(tempfile.mkdtemp(dir=_venvs(program)))
+    run = functools.partial(_run, cwd=program, ends_at=ends_at)
+    run([sys.executable, '-m', 'venv', str(fresh)])
+    pip = [str(fresh / 'bin' / 'python3'), '-m', 'pip', '--disable-pip-version-check', '--no-input']
     run([*pip, 'install', '--quiet', '-r', 'requirements.txt'])
-    unfinished = _stamp_file(program).with_suffix('.unfinished')
-    unfinished.write_text(_fingerprint(program))
-    unfinished.replace(_stamp_file(program))
+    (fresh / STAMP).write_text(wanted)
+    link = fresh / 'link'
+    link.symlink_to(fresh.relative_to(program))
+    if current is None:
+        # Somebody made it by hand, and a link cannot take the place of a folder.
+        shutil.rmtree(program / 'venv', ignore_errors=True)
+    link.replace(program / 'venv')
 
 
-def _run(command: list[str], cwd: Path, ends_at: float, lock: int) -> None:
-    """Run a step to its end, or kill it and all that it started.
+def _current(program: Path) -> Path | None:
+    """Return the folder that the program's venv is, or None when it is not one of ours."""
+    venv = program / 'venv'
+    return venv.resolve() if venv.is_symlink() else None
 
-    It inherits the lock: when this process is killed, the next maker waits until the step, which
-    then still writes, has ended as well.
+
+def _remove_all_but(current: Path | None, program: Path) -> None:
+    """Remove what makers left that were killed, and the venv before the current one.
+
+    Programs that began with the current one may still run when the next has taken its place.
     """
+    for folder in _venvs(program).iterdir():
+        if folder.is_dir() and folder != current:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(command: list[str], cwd: Path, ends_at: float) -> None:
+    """Run a step to its end, or kill it and all that it started."""
     try:
         process = subprocess.Popen(
             command,
@@ -124,7 +150,6 @@ def _run(command: list[str], cwd: Path, ends_at: float, lock: int) -> None:
             stderr=subprocess.STDOUT,
             encoding='utf-8',
             errors='replace',
-            pass_fds=[lock],
             start_new_session=True,
         )
     except OSError as error:
