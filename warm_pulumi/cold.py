@@ -33,6 +33,7 @@ class ColdPulumi(PulumiCommand):
     :param grace: What a command that is late gets to cancel gracefully before it is killed.
     :param environ: What every command gets under what its workspace adds; None for os.environ.
     :param on_start: Called with the pid of each command; it leads a session of its own.
+    :param on_end: Called with that pid when nothing of the session is left.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class ColdPulumi(PulumiCommand):
         grace: float = 10.0,
         environ: Mapping[str, str] | None = None,
         on_start: Callable[[int], object] = lambda pid: None,
+        on_end: Callable[[int], object] = lambda pid: None,
     ) -> None:
         # Without the constructor of the base class, whose one act is to run `pulumi version`.
         self.command = cli
@@ -52,6 +54,7 @@ class ColdPulumi(PulumiCommand):
         self._grace = grace
         self._environ = environ
         self._on_start = on_start
+        self._on_end = on_end
 
     def close(self) -> None:
         """Does nothing: no process outlives its command."""
@@ -78,12 +81,12 @@ class ColdPulumi(PulumiCommand):
             errors='replace',
             start_new_session=True,  # Ctrl-C on a terminal is for the owner to pass on.
         )
-        self._on_start(process.pid)
         assert process.stdout is not None
         assert process.stderr is not None
         output = _Lines(process.stdout, on_output)
         errors = _Lines(process.stderr, on_error)
         try:
+            self._on_start(process.pid)
             in_time = _ends_within(process, remaining(deadline))
             if not in_time:
                 process.send_signal(signal.SIGINT)
@@ -93,6 +96,7 @@ class ColdPulumi(PulumiCommand):
             # Also after it ended: plugins outlive a CLI that was killed.
             kill_session(process.pid)
             process.wait()
+            self._on_end(process.pid)
         result = CommandResult(stdout=output.text(), stderr=errors.text(), code=process.returncode)
         if not in_time:
             raise CommandTimeoutError(args, result, killed)

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +49,14 @@ class Command:
 class Engine:
     """One engine process. Runs one command at a time; not thread-safe."""
 
-    def __init__(self, executable: str, cli: str, env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        executable: str,
+        cli: str,
+        env: Mapping[str, str],
+        on_start: Callable[[int], object],
+        on_end: Callable[[int], object],
+    ) -> None:
         self.commands = 0
         ours, theirs = socket.socketpair()
         replies, replies_end = os.pipe()
@@ -61,9 +68,14 @@ class Engine:
         self._partial = b''
         _engines.add(self)
         self._finalizer = weakref.finalize(
-            self, _end, os.getpid(), self._process, self._socket, self._replies
+            self, _end, os.getpid(), self._process, self._socket, self._replies, on_end
         )
-        self.version = self._greeting()
+        try:
+            on_start(self.pid)
+            self.version = self._greeting()
+        except BaseException:
+            self.kill()
+            raise
 
     @property
     def pid(self) -> int:
@@ -301,6 +313,7 @@ def _end(
     process: subprocess.Popen[bytes],
     requests: socket.socket,
     replies: Any,
+    on_end: Callable[[int], object],
 ) -> None:
     """Asks the engine to end, which the end of its requests does, and kills what is left then."""
     if os.getpid() != owner:
@@ -313,6 +326,7 @@ def _end(
         process.wait()
     processes.kill_session(process.pid)
     replies.close()
+    on_end(process.pid)
 
 
 def _milliseconds(deadline: float | None) -> float | None:

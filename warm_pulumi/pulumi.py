@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 from pulumi.automation import CommandResult, PulumiCommand
@@ -39,6 +39,9 @@ class WarmPulumi(PulumiCommand):
     :param grace: What a command that is late gets to cancel gracefully before it is killed.
     :param max_commands: The engine is replaced after so many commands.
     :param max_resident_bytes: The engine is replaced when it occupies more memory.
+    :param on_start: Called with the pid of each engine, and of each command that runs beside it;
+        it leads a session of its own.
+    :param on_end: Called with that pid when nothing of the session is left.
     """
 
     def __init__(
@@ -53,6 +56,8 @@ class WarmPulumi(PulumiCommand):
         grace: float = 10.0,
         max_commands: int = 2000,
         max_resident_bytes: int = 1 << 30,
+        on_start: Callable[[int], object] = lambda pid: None,
+        on_end: Callable[[int], object] = lambda pid: None,
     ) -> None:
         # Without the constructor of the base class, whose one act is to run `pulumi version`.
         self.command = os.path.abspath(cli)
@@ -64,6 +69,8 @@ class WarmPulumi(PulumiCommand):
         self.grace = grace
         self._max_commands = max_commands
         self._max_resident_bytes = max_resident_bytes
+        self._on_start = on_start
+        self._on_end = on_end
         self._turn = threading.Lock()
         self._turn_of: int | None = None
         self._engine: Engine | None = None
@@ -149,6 +156,8 @@ class WarmPulumi(PulumiCommand):
             timeout=self._timeout,
             grace=self.grace,
             environ=self._environ,
+            on_start=self._on_start,
+            on_end=self._on_end,
         )
 
     def _command(self, args: list[str], cwd: str, env: dict[str, str]) -> Command:
@@ -182,7 +191,7 @@ class WarmPulumi(PulumiCommand):
         bound = bound_by_engine(env)
         if self._engine is None or not self._still_good(self._engine) or bound != self._bound:
             self._drop_engine()
-            self._engine = Engine(self._executable, self.command, env)
+            self._engine = Engine(self._executable, self.command, env, self._on_start, self._on_end)
             self._bound = bound
             self._version = VersionInfo.parse(self._engine.version.removeprefix('v'))
         return self._engine

@@ -94,11 +94,30 @@ def test_deadline_spans_commands(make_pulumi, tmp_path: Path) -> None:  # type: 
             pulumi.run(['destroy'], str(tmp_path), {})
 
 
-def test_start_is_told(make_pulumi, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """Whoever keeps a record learns the pid of each command."""
-    pids: list[int] = []
-    pulumi = make_pulumi('import os; print(os.getpid())', on_start=pids.append)
-    assert pulumi.run(['up'], str(tmp_path), {}).stdout == str(pids[0])
+def test_start_and_end_are_told(make_pulumi, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Whoever keeps a record learns the pid of each command, and when nothing of it is left."""
+    started: list[int] = []
+    ended: list[int] = []
+    pulumi = make_pulumi(
+        'import os; print(os.getpid())',
+        on_start=started.append,
+        on_end=lambda pid: ended.append(pid if start_time(pid) is None else 0),
+    )
+    assert pulumi.run(['up'], str(tmp_path), {}).stdout == str(started[0])
+    assert ended == started
+
+
+def test_end_is_told_after_a_failure(make_pulumi, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """The end of a command is told also when its owner cannot note its start."""
+    ended: list[int] = []
+
+    def fail(pid: int) -> None:
+        raise OSError('no space left on device')
+
+    pulumi = make_pulumi('import time; time.sleep(60)', on_start=fail, on_end=ended.append)
+    with pytest.raises(OSError, match='no space'):
+        pulumi.run(['up'], str(tmp_path), {})
+    assert start_time(ended[0]) is None
 
 
 def test_missing(tmp_path: Path) -> None:
