@@ -137,15 +137,18 @@ class Engine:
         finally:
             if call.code is None:  # It died, or had to be killed.
                 self.close()
-        code = self._process.returncode if call.code is None else call.code
-        stderr = streams.stderr.text() or call.error
-        result = CommandResult(stdout=streams.stdout.text(), stderr=stderr, code=code or 0)
+        result = self._result(call, streams)
         if watch.late:
             raise CommandTimeoutError(command.args, result, watch.killed)
         # An engine that exits by itself does so for the command: the CLI ends that way as well.
         if call.code is None and result.code <= 0:
             raise EngineDiedError(command.args, result)
         return result
+
+    def _result(self, call: _Call, streams: Streams) -> CommandResult:
+        code = self._process.returncode if call.code is None else call.code
+        stderr = streams.stderr.text() or call.error
+        return CommandResult(stdout=streams.stdout.text(), stderr=stderr, code=code or 0)
 
     def send(self, request: dict[str, Any], fds: list[int]) -> None:
         """Sends a request with the descriptors that go with it."""
