@@ -81,7 +81,8 @@ class Turns:
 
     def here(self) -> bool:
         """Whether this thread is within a turn, as a callback of a command is."""
-        return threading.get_ident() in self._running.values()
+        with self._changed:
+            return threading.get_ident() in self._running.values()
 
     def busy(self) -> bool:
         """Whether any thread is within a turn."""
