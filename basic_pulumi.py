@@ -9,15 +9,15 @@ ProvisioningError
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
-import pulumi
 from pulumi import automation as auto
 
 import metrics
@@ -25,9 +25,6 @@ from runs import program_venv
 from warm_pulumi import CommandTimeoutError, EngineDiedError, EngineStartError, time_left
 
 Context = dict[str, str]
-
-# Gunicorn's stdout is often a pipe: without the flush, output would arrive long after the run.
-stream = functools.partial(print, flush=True)
 
 MISCONFIGURED = re.compile(
     'incorrect passphrase'
@@ -74,6 +71,33 @@ class ProgramFailedError(ProvisioningError):
     """The program, its provider or its engine failed."""
 
 
+def stream(line: str) -> None:
+    """Print a line of Pulumi's output."""
+    _say(sys.stdout, line)
+
+
+def _info(message: str) -> None:
+    """Print what goes on, in the form of `pulumi.info`."""
+    _say(sys.stderr, f'info: {message}')
+
+
+def _error(message: str) -> None:
+    """Print what failed, in the form of `pulumi.error`."""
+    _say(sys.stderr, f'error: {message}')
+
+
+def _say(file: TextIO | None, line: str) -> None:
+    """Print a line; a file that is closed, broken or knows few characters harms no run."""
+    if file is None:  # What it stood for was closed when Python started.
+        return
+    encoding = file.encoding or 'utf-8'
+    known = line.encode(encoding, 'backslashreplace').decode(encoding)
+    # A ValueError says that it was closed since.
+    with suppress(OSError, ValueError):
+        # Gunicorn's stdout is often a pipe: without the flush, output would arrive long after.
+        print(known, file=file, flush=True)
+
+
 def set_context(org: str, project: str, stack: str, dirname: str, req: str) -> Context:
     """Return the names that the other steps share.
 
@@ -103,9 +127,9 @@ def spin_venv(dirname: str) -> None:
     that takes longer than the run may.
     """
     with _reported('venv', 'Failure while setting up a virtual environment:'):
-        pulumi.info('Preparing a virtual environment...')
+        _info('Preparing a virtual environment...')
         program_venv.ensure(Path(find_local(dirname)), time_left())
-        pulumi.info('Virtual environment set up')
+        _info('Virtual environment set up')
 
 
 def set_stack(context: Context, options: auto.LocalWorkspaceOptions | None = None) -> auto.Stack:
@@ -123,7 +147,7 @@ def set_stack(context: Context, options: auto.LocalWorkspaceOptions | None = Non
             if NEW_BACKEND_RACE not in str(error) and not isinstance(error, EngineDiedError):
                 raise
             stack = _create_or_select(context, options)
-        pulumi.info('Successfully initialized stack')
+        _info('Successfully initialized stack')
         return stack
 
 
@@ -143,9 +167,9 @@ def configure_project(stack: auto.Stack, context: Context) -> None:
     with _reported(
         'config', 'Failure when trying to set project configuration:', EngineUnavailableError
     ):
-        pulumi.info('Setting up the project config')
+        _info('Setting up the project config')
         stack.set_config('request', auto.ConfigValue(value=context['request']))
-        pulumi.info('Project config set successfully')
+        _info('Project config set successfully')
 
 
 def refresh_stack(stack: auto.Stack, clear_pending_creates: bool | None = None) -> None:
@@ -156,9 +180,9 @@ def refresh_stack(stack: auto.Stack, clear_pending_creates: bool | None = None) 
     Raises ProvisioningError.
     """
     with _reported('refresh', 'Failure when trying to refresh the stack:'):
-        pulumi.info('Refreshing the stack')
+        _info('Refreshing the stack')
         stack.refresh(on_output=stream, clear_pending_creates=clear_pending_creates)
-        pulumi.info('Successfully refreshed stack')
+        _info('Successfully refreshed stack')
 
 
 def unlock_stack(stack: auto.Stack) -> None:
@@ -185,13 +209,13 @@ def update_stack(stack: auto.Stack) -> auto.UpResult:
     Raises ProvisioningError: ProgramFailedError when the program or a resource fails.
     """
     with _reported('update', 'Failure when trying to update the stack:'):
-        pulumi.info('Updating stack...')
+        _info('Updating stack...')
         result = stack.up(on_output=stream)
-        pulumi.info('Successfully updated the stack')
+        _info('Successfully updated the stack')
         changes = json.dumps(result.summary.resource_changes, indent=4)
-        pulumi.info(f'Summary: \n{changes}')
+        _info(f'Summary: \n{changes}')
         for output in result.outputs.values():
-            pulumi.info(f'Output: {"[secret]" if output.secret else output.value}')
+            _info(f'Output: {"[secret]" if output.secret else output.value}')
         return result
 
 
@@ -202,15 +226,15 @@ def destroy_stack(stack: auto.Stack, destroy: bool = False) -> None:
     """
     with _reported('destroy', 'Failure when trying to destroy the stack:'):
         if not destroy:
-            pulumi.info('You need to set destroy to true. Stack still up.')
+            _info('You need to set destroy to true. Stack still up.')
             return
-        pulumi.info('Destroying the stack...')
+        _info('Destroying the stack...')
         stack.destroy(on_output=stream)
         # One that was cancelled, by a signal from outside, may end before its time as a success.
         deployment = stack.export_stack().deployment or {}
         if left := deployment.get('resources'):
             raise ProgramFailedError(f'{len(left)} resources are left in stack {stack.name}')
-        pulumi.info('Successfully destroyed the stack')
+        _info('Successfully destroyed the stack')
 
 
 @contextmanager
@@ -225,10 +249,10 @@ def _reported(
         with metrics.STEPS.labels(step).time():
             yield
     except ProvisioningError:
-        pulumi.error(message)
+        _error(message)
         raise
     except Exception as error:
-        pulumi.error(message)
+        _error(message)
         raise _translated(error, failure) from error
 
 

@@ -31,8 +31,9 @@ PULUMI_VERSION = 'v3.259.0'
 SDK = 'github.com/pulumi/pulumi/sdk/v3'
 STEP_DEADLINE = 45 * 60.0
 PROGRESS_EVERY = 15.0
-# Without symbol tables and local paths the binaries are a third smaller and equal on all machines.
-FLAGS = ('-trimpath', '-mod=readonly')
+# Without symbol tables, local paths and the repository's state the binaries are a third smaller and
+# equal on all machines.
+FLAGS = ('-trimpath', '-buildvcs=false', '-mod=readonly')
 LDFLAGS = f'-s -w -X {SDK}/go/common/version.Version={PULUMI_VERSION}'
 
 

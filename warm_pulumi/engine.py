@@ -6,27 +6,23 @@ import json
 import os
 import select
 import socket
-import subprocess
 import threading
-import time
 import weakref
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from pulumi.automation import CommandResult
+from semver import VersionInfo
 
-from . import processes
-from .deadlines import earliest, remaining
+from . import engine_process, processes
+from .deadlines import after, earliest, milliseconds, remaining
 from .errors import CommandTimeoutError, EngineDiedError, EngineStartError
-from .output import OnOutput, OutputStream
+from .output import Streams
+from .turns import Cancellation
+from .watch import Watch
 
 _START_LIMIT = 60.0
-# What the output may take to end after the command: only a process that the command left behind
-# still holds it open then.
-_OUTPUT_LIMIT = 2.0
-_CLOSE_LIMIT = 5.0
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 
@@ -47,35 +43,29 @@ class Command:
 
 
 class Engine:
-    """One engine process. Runs one command at a time; not thread-safe."""
+    """One engine process. Runs one command at a time; only kill() and close() are thread-safe."""
 
     def __init__(
         self,
-        executable: str,
-        cli: str,
+        command: list[str],
         env: Mapping[str, str],
-        on_start: Callable[[int], object],
         on_end: Callable[[int], object],
     ) -> None:
         self.commands = 0
-        ours, theirs = socket.socketpair()
-        replies, replies_end = os.pipe()
-        with theirs:
-            self._process = _spawn([executable, '--cli', cli], env, theirs, replies_end)
-        self._socket = ours
-        self._replies = open(replies, 'rb', buffering=0)  # noqa: SIM115  Closed by _end.
-        self._sending = threading.Lock()
+        self._process, self._socket, self._replies = engine_process.start(command, env)
         self._partial = b''
+        # Reentrant: a signal handler may close what is being closed.
+        self._ending = threading.RLock()
         _engines.add(self)
         self._finalizer = weakref.finalize(
-            self, _end, os.getpid(), self._process, self._socket, self._replies, on_end
+            self,
+            engine_process.end,
+            os.getpid(),
+            self._process,
+            self._socket,
+            self._replies,
+            on_end,
         )
-        try:
-            on_start(self.pid)
-            self.version = self._greeting()
-        except BaseException:
-            self.kill()
-            raise
 
     @property
     def pid(self) -> int:
@@ -85,25 +75,22 @@ class Engine:
     @property
     def alive(self) -> bool:
         """Whether the process can take another command."""
-        return self._finalizer.alive and self._process.poll() is None
+        return self._finalizer.alive and not processes.has_ended(self.pid)
 
     def resident_bytes(self) -> int:
         """The memory that the engine itself occupies."""
         return processes.resident_bytes(self.pid)
 
-    def interrupt(self) -> None:
-        """Cancels the running command, as Ctrl-C would. Without one, does nothing."""
-        with suppress(OSError):  # Closed meanwhile.
-            self._send({'interrupt': self.commands}, [])
-
     def close(self) -> None:
         """Ends the engine, and with it all that it started."""
-        self._finalizer()
+        with self._ending:
+            self._finalizer()
 
     def kill(self) -> None:
         """Kills the engine and all that it started, at once."""
-        self._process.kill()
-        self._finalizer()
+        with self._ending:
+            if self._finalizer.alive:
+                processes.kill_session(self.pid)
 
     def abandon(self) -> None:
         """Lets go of the process in a forked copy of its owner."""
@@ -111,40 +98,67 @@ class Engine:
         self._socket.close()
         self._replies.close()
 
+    def version(
+        self, args: list[str], deadline: float | None, cancellation: Cancellation
+    ) -> VersionInfo:
+        """Waits until the engine, which was just started for `args`, is ready; returns its version.
+
+        Raises EngineStartError, and CommandTimeoutError when the deadline is the earlier end.
+        """
+        try:
+            greeting = self._greeting(earliest(after(_START_LIMIT), deadline), cancellation)
+            return VersionInfo.parse(str(greeting.get('version')).removeprefix('v'))
+        except (EOFError, TimeoutError, ValueError) as error:
+            if remaining(deadline) == 0:
+                raise CommandTimeoutError.before_begin(args, 'no engine in time') from error
+            self.kill()
+            self.close()
+            code = self._process.returncode
+            raise EngineStartError(f'the engine does not start (exit code {code})') from error
+
     def run(
         self,
         command: Command,
-        on_output: OnOutput | None,
-        on_error: OnOutput | None,
+        streams: Streams,
         deadline: float | None,
         grace: float,
+        cancellation: Cancellation,
     ) -> CommandResult:
         """Runs one command to its end; returns its result whatever the exit code."""
+        cancellation.check()
         self.commands += 1
-        stdout, stdout_end = os.pipe()
-        stderr, stderr_end = os.pipe()
-        streams = {
-            stdout: OutputStream(stdout, on_output),
-            stderr: OutputStream(stderr, on_error),
-        }
-        watch = _Watch(self, streams, deadline, grace)
+        request = {**vars(command), 'id': self.commands, 'umask': _umask()}
+        call = _Call(self)
         try:
-            try:
-                self._send(
-                    {**vars(command), 'id': self.commands, 'umask': _umask()},
-                    [stdout_end, stderr_end],
-                )
-            finally:
-                os.close(stdout_end)
-                os.close(stderr_end)
-            watch.until_over()
-        except BaseException:
-            # Whatever it was, KeyboardInterrupt above all: do not leave a command running unseen.
-            self._cancel_or_kill(grace)
-            raise
+            with Watch(call, streams, deadline, grace, cancellation) as watch:
+                self.send(request, [end.fileno() for end in streams.ends])
+                streams.hand_over()
+                watch.until_over()
         finally:
-            texts = [stream.close() for stream in streams.values()]
-        return watch.result(command.args, *texts)
+            if call.code is None:  # It died, or had to be killed.
+                self.close()
+        result = self._result(call, streams)
+        if watch.late:
+            raise CommandTimeoutError(command.args, result, watch.killed)
+        # An engine that exits by itself does so for the command: the CLI ends that way as well.
+        if call.code is None and result.code <= 0:
+            raise EngineDiedError(command.args, result)
+        return result
+
+    def _result(self, call: _Call, streams: Streams) -> CommandResult:
+        code = self._process.returncode if call.code is None else call.code
+        stderr = streams.stderr.text() or call.error
+        return CommandResult(stdout=streams.stdout.text(), stderr=stderr, code=code or 0)
+
+    def send(self, request: dict[str, Any], fds: list[int]) -> None:
+        """Sends a request with the descriptors that go with it."""
+        data = json.dumps(request).encode() + b'\n'
+        try:
+            sent = socket.send_fds(self._socket, [data], fds)
+            self._socket.sendall(data[sent:])
+        except (BrokenPipeError, ConnectionResetError, TimeoutError):
+            # It is gone or stuck. That shows where its replies end.
+            self.kill()
 
     def read_reply(self) -> dict[str, Any] | None:
         """Reads what has arrived; returns a complete reply. Raises EOFError at the end."""
@@ -162,176 +176,48 @@ class Engine:
         """Readable when the engine replies or dies."""
         return self._replies.fileno()
 
-    def wait(self) -> int:
-        """The exit code of an engine that has closed its replies, negative for a signal."""
-        try:
-            return self._process.wait(_OUTPUT_LIMIT)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
-
-    def _greeting(self) -> str:
-        try:
-            return str(self._await_reply(time.monotonic() + _START_LIMIT)['version'])
-        except (EOFError, TimeoutError) as error:
-            self.kill()
-            code = self._process.returncode
-            raise EngineStartError(f'the engine does not start (exit code {code})') from error
-
-    def _await_reply(self, deadline: float | None) -> dict[str, Any]:
+    def _greeting(self, deadline: float | None, cancellation: Cancellation) -> dict[str, Any]:
         poll = select.poll()
         poll.register(self._replies, select.POLLIN)
-        while True:
-            if not poll.poll(_milliseconds(deadline)):
-                raise TimeoutError('the engine does not answer')
-            reply = self.read_reply()
-            if reply is not None:
+        poll.register(cancellation, select.POLLIN)
+        while poll.poll(milliseconds(deadline)):
+            cancellation.check()
+            if (reply := self.read_reply()) is not None:
                 return reply
-
-    def _send(self, request: dict[str, Any], fds: list[int]) -> None:
-        data = json.dumps(request).encode() + b'\n'
-        # An engine that is gone does not read: its death shows where its replies end.
-        with self._sending, suppress(BrokenPipeError, ConnectionResetError):
-            sent = socket.send_fds(self._socket, [data], fds)
-            self._socket.sendall(data[sent:])
-
-    def _cancel_or_kill(self, grace: float) -> None:
-        self.interrupt()
-        try:
-            self._await_reply(time.monotonic() + grace)
-        except (EOFError, TimeoutError, OSError):
-            self.kill()
+        raise TimeoutError('the engine does not answer')
 
 
-class _Watch:
-    """Waits for a running command: forwards its output, and enforces its deadline."""
+class _Call:
+    """A command on its way through an engine.
 
-    def __init__(
-        self, engine: Engine, streams: dict[int, OutputStream], deadline: float | None, grace: float
-    ) -> None:
+    ``code`` stays None where the engine gave no reply.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.code: int | None = None
+        self.error = ''
         self._engine = engine
-        self._streams = streams
-        self._open = set(streams)
-        self._deadline = deadline
-        self._grace = grace
-        self._cancelled = False
-        self._killed = False
-        self._code: int | None = None
-        self._error: str | None = None
-        self._poll = select.poll()
-        for fd in [*streams, engine.reply_fileno()]:
-            self._poll.register(fd, select.POLLIN)
 
-    def until_over(self) -> None:
-        """Returns once the command has ended and its output was read, or it had to be killed."""
-        while self._waits():
-            for fd, _ in self._poll.poll(_milliseconds(self._deadline)):
-                self._read(fd)
-            # Also of a command that prints without pause.
-            if remaining(self._deadline) == 0 and not self._overdue():
-                return
+    def fileno(self) -> int:
+        return self._engine.reply_fileno()
 
-    def result(self, args: list[str], stdout: str, stderr: str) -> CommandResult:
-        """The command's result, or the error that explains why there is none."""
-        died = self._code is None
-        code = self._engine.wait() if died else self._code
-        result = CommandResult(stdout=stdout, stderr=stderr or self._error or '', code=code or 0)
-        if died:
-            self._engine.kill()
-        if self._cancelled:
-            raise CommandTimeoutError(args, result, self._killed)
-        # An engine that exits by itself does so for the command: the CLI ends that way as well.
-        if died and (code is None or code <= 0):
-            raise EngineDiedError(args, result)
-        for stream in self._streams.values():
-            if stream.error is not None:
-                raise stream.error
-        return result
-
-    def _waits(self) -> bool:
-        return not self._over() or bool(self._open)
-
-    def _over(self) -> bool:
-        return self._code is not None or self._killed or self._error is not None
-
-    def _read(self, fd: int) -> None:
-        if fd in self._streams:
-            if not self._streams[fd].read():
-                self._poll.unregister(fd)
-                self._open.discard(fd)
-            return
+    def has_ended(self) -> bool:
         try:
             reply = self._engine.read_reply()
         except EOFError:
-            self._error = 'the engine died'
-        else:
-            if reply is None:
-                return
-            self._error = reply.get('error')
-            self._code = 1 if self._error else int(reply['code'])
-        self._poll.unregister(fd)
-        self._deadline = earliest(time.monotonic() + _OUTPUT_LIMIT)
-
-    def _overdue(self) -> bool:
-        """Takes the next step against a command that is late. Returns False when none is left."""
-        if self._over():
-            return False
-        if not self._cancelled:
-            self._cancelled = True
-            self._deadline = time.monotonic() + self._grace
-            self._engine.interrupt()
+            self.error = 'the engine died'
             return True
-        self._killed = True
-        self._poll.unregister(self._engine.reply_fileno())
-        self._engine.kill()
-        self._deadline = time.monotonic() + _OUTPUT_LIMIT
+        if reply is None:
+            return False
+        self.error = reply.get('error', '')
+        self.code = 1 if self.error else int(reply['code'])
         return True
 
+    def interrupt(self) -> None:
+        self._engine.send({'interrupt': self._engine.commands}, [])
 
-def _spawn(
-    command: list[str], env: Mapping[str, str], stdin: socket.socket, replies: int
-) -> subprocess.Popen[bytes]:
-    """Starts the engine as the leader of a session, out of reach of a terminal's Ctrl-C."""
-    try:
-        return subprocess.Popen(
-            [*command, '--replies', str(replies)],
-            stdin=stdin.fileno(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=dict(env),
-            pass_fds=[replies],
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise EngineStartError(f'the engine does not start: {error}') from error
-    finally:
-        os.close(replies)
-
-
-def _end(
-    owner: int,
-    process: subprocess.Popen[bytes],
-    requests: socket.socket,
-    replies: Any,
-    on_end: Callable[[int], object],
-) -> None:
-    """Asks the engine to end, which the end of its requests does, and kills what is left then."""
-    if os.getpid() != owner:
-        return
-    requests.close()
-    try:
-        process.wait(_CLOSE_LIMIT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    processes.kill_session(process.pid)
-    replies.close()
-    on_end(process.pid)
-
-
-def _milliseconds(deadline: float | None) -> float | None:
-    seconds = remaining(deadline)
-    return None if seconds is None else seconds * 1000 + 1
+    def kill(self) -> None:
+        self._engine.kill()
 
 
 def _umask() -> int:

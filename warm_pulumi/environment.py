@@ -1,7 +1,8 @@
-"""Environment variables that a process reads once, and so binds for all of its commands."""
+"""The environment of commands, and what of it a process that reads it once binds for them all."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 # Read by the Go runtime and its libraries at first use: proxies, certificates, the time zone, the
@@ -43,6 +44,18 @@ _ENGINE_NAMES = (
 # Read by the Python interpreter and the C library when they start.
 _INTERPRETER_PREFIXES = ('GRPC_', 'LC_', 'LD_', 'MALLOC_', 'OPENSSL_', 'PYTHON')
 _INTERPRETER_NAMES = ('HOME', 'LANG', 'LANGUAGE', 'PATH', 'SSL_CERT_FILE', 'TMPDIR', 'TZ')
+
+
+def for_cli(
+    cli: str, environ: Mapping[str, str] | None, additional: Mapping[str, str]
+) -> dict[str, str]:
+    """The environment in which the SDK would start the CLI; ``environ`` stands for os.environ."""
+    base = os.environ if environ is None else environ
+    given = {**base, **additional, 'PULUMI_AUTOMATION_API': 'true'}
+    env = {name: os.fsdecode(value) for name, value in given.items()}  # Paths among them.
+    if os.path.isabs(cli):  # The plugins that came with it are beside it.
+        env['PATH'] = os.pathsep.join([os.path.dirname(cli), env.get('PATH', os.defpath)])
+    return env
 
 
 def bound_by_engine(env: Mapping[str, str]) -> dict[str, str]:

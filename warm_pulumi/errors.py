@@ -56,3 +56,8 @@ class CommandTimeoutError(CommandError, WarmPulumiError):
         self.command = command
         self.result = result
         self.killed = killed
+
+    @classmethod
+    def before_begin(cls, command: list[str], reason: str) -> CommandTimeoutError:
+        """The error of a command whose time was over before it could begin."""
+        return cls(command, CommandResult(stdout='', stderr=reason, code=-1), killed=False)

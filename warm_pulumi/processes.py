@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
 _PAGE = os.sysconf('SC_PAGE_SIZE')
 _SETTLE = 0.005
+_REAP_LIMIT = 5.0
 
 
 def kill_session(
@@ -30,6 +32,22 @@ def kill_session(
         if time.monotonic() > end:  # In uninterruptible sleep: they die when they wake up.
             return
         time.sleep(_SETTLE)
+
+
+def has_ended(child: int) -> bool:
+    """Whether the child has ended. Does not reap it: until then its pid is not given out again."""
+    try:
+        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # Where children are not to be waited for.
+        return True
+
+
+def reap(child: subprocess.Popen[bytes]) -> int:
+    """The exit code of a child whose session was killed, negative for a signal."""
+    try:
+        return child.wait(_REAP_LIMIT)
+    except subprocess.TimeoutExpired:  # In uninterruptible sleep.
+        return -signal.SIGKILL
 
 
 def start_time(pid: int) -> int | None:

@@ -6,7 +6,6 @@ import functools
 import os
 import shutil
 from collections.abc import Mapping
-from typing import Any
 
 import yaml
 
@@ -29,12 +28,18 @@ def runs_local_program(args: list[str]) -> bool:
 
 
 def interpreter(cwd: str, env: Mapping[str, str]) -> str | None:
-    """The Python of the project's program; None where it is not simply a Python program."""
+    """The Python of the project's program; None where it is not simply a Python program.
+
+    None also for a project file that is not as it should be: the CLI knows what to say about it.
+    """
     project = _project_file(cwd)
     if project is None:
         return None
-    with open(project, encoding='utf-8') as file:
-        name, options = _name_and_options(_runtime(file.read()))
+    try:
+        with open(project, 'rb') as file:
+            name, options = _runtime(file.read())
+    except (OSError, ValueError, LookupError, RecursionError, yaml.YAMLError):
+        return None
     if name != 'python' or not _is_plain(options):
         return None
     virtualenv = options.get('virtualenv')
@@ -48,9 +53,30 @@ def interpreter(cwd: str, env: Mapping[str, str]) -> str | None:
 
 
 @functools.lru_cache(maxsize=64)
-def _runtime(project: str) -> Any:
-    """The runtime that a project file's text names. Parsing it takes longer than some commands."""
-    return (yaml.safe_load(project) or {}).get('runtime')
+def _runtime(project: bytes) -> tuple[str, dict[str, str]]:
+    """The runtime's name and options in the text of a project file.
+
+    Parsing it takes longer than some commands. Raises ValueError or KeyError where they are not
+    plainly there: what is left to interpretation the CLI may interpret in its own way.
+    """
+    runtime = _entries(yaml.compose(project, yaml.SafeLoader))['runtime']
+    if isinstance(runtime, yaml.ScalarNode):
+        return _string(runtime), {}
+    fields = _entries(runtime)
+    options = _entries(fields['options']) if 'options' in fields else {}
+    return _string(fields['name']), {name: _string(value) for name, value in options.items()}
+
+
+def _entries(node: yaml.Node | None) -> dict[str, yaml.Node]:
+    if not isinstance(node, yaml.MappingNode):
+        raise ValueError('not a mapping')
+    return {_string(key): value for key, value in node.value}
+
+
+def _string(node: yaml.Node) -> str:
+    if node.tag != 'tag:yaml.org,2002:str':
+        raise ValueError('not a string')
+    return str(node.value)
 
 
 def _project_file(cwd: str) -> str | None:
@@ -69,12 +95,6 @@ def _project_file(cwd: str) -> str | None:
         directory = parent
 
 
-def _name_and_options(runtime: Any) -> tuple[str, dict[str, Any]]:
-    if isinstance(runtime, dict):
-        return str(runtime.get('name')), dict(runtime.get('options') or {})
-    return str(runtime), {}
-
-
-def _is_plain(options: dict[str, Any]) -> bool:
+def _is_plain(options: Mapping[str, str]) -> bool:
     """Other tool chains find their interpreter in ways of their own; type checkers run before."""
     return options.get('toolchain', 'pip') == 'pip' and not options.get('typechecker')

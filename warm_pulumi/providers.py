@@ -30,9 +30,11 @@ def attached(env: Mapping[str, str]) -> set[str]:
 
 
 def _installed_versions(plugins: str, name: str) -> list[str]:
-    if not os.path.isdir(plugins):
-        return []
     pattern = re.compile(rf'resource-{re.escape(name)}-v(\d+\.\d+\.\d+)')
-    found = (pattern.fullmatch(entry) for entry in os.listdir(plugins))
+    try:
+        entries = os.listdir(plugins)
+    except OSError:  # There are none, or none that the engine could read either.
+        return []
+    found = (pattern.fullmatch(entry) for entry in entries)
     versions = [match.group(1) for match in found if match]
     return sorted(versions, key=lambda version: [int(part) for part in version.split('.')])

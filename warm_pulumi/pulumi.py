@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 
 from pulumi.automation import CommandResult, PulumiCommand
@@ -14,12 +14,14 @@ from semver import VersionInfo
 
 from . import programs, providers
 from .cold import ColdPulumi
-from .deadlines import for_command, remaining
+from .deadlines import for_command
 from .engine import Command, Engine
-from .environment import bound_by_engine, bound_by_interpreter
-from .errors import ClosedError, CommandTimeoutError
-from .output import OnOutput
+from .environment import bound_by_engine, bound_by_interpreter, for_cli
+from .output import OnOutput, open_streams
+from .turns import Cancellation, Turns
 
+# What a command may take to end after its grace: for its output, and to kill its session.
+_CLOSE_LIMIT = 10.0
 _EXEC_SCRIPT = 'pulumi-language-python-exec'
 _HOST = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'host')
 
@@ -61,6 +63,16 @@ class WarmPulumi(PulumiCommand):
     ) -> None:
         # Without the constructor of the base class, whose one act is to run `pulumi version`.
         self.command = os.path.abspath(cli)
+        # For what cannot wait until the engine is free.
+        self._beside = ColdPulumi(
+            self.command,
+            None,
+            timeout=timeout,
+            grace=grace,
+            environ=environ,
+            on_start=on_start,
+            on_end=on_end,
+        )
         self._executable = os.path.abspath(engine)
         self._providers = tuple(providers)
         self._program_host = program_host
@@ -71,11 +83,9 @@ class WarmPulumi(PulumiCommand):
         self._max_resident_bytes = max_resident_bytes
         self._on_start = on_start
         self._on_end = on_end
-        self._turn = threading.Lock()
-        self._turn_of: int | None = None
+        self._turns = Turns(one_at_a_time=True)
         self._engine: Engine | None = None
         self._bound: dict[str, str] = {}
-        self._closed = False
         self._version: VersionInfo | None = None
 
     @property
@@ -88,25 +98,35 @@ class WarmPulumi(PulumiCommand):
 
     def start(self) -> None:
         """Starts the engine now instead of with the first command."""
-        with _Turn(self, [], for_command(self._timeout)):
-            self._ready_engine(self._environment({}))
+        deadline = for_command(self._timeout)
+        with self._turn([], deadline) as cancellation:
+            self._ready_engine([], for_cli(self.command, self._environ, {}), deadline, cancellation)
 
     @property
     def engine_pid(self) -> int | None:
         """The process id of the engine, and the id of the session of all its processes."""
-        return None if self._engine is None else self._engine.pid
+        engine = self._engine
+        return None if engine is None else engine.pid
 
     def interrupt(self) -> None:
-        """Cancels the command that runs, if one does, as Ctrl-C would. For any thread."""
-        engine = self._engine
-        if engine is not None:
-            engine.interrupt()
+        """Cancels the command that runs, if one does, as Ctrl-C would. For any thread.
+
+        One that has not begun yet, since its engine is still starting, does not begin.
+        """
+        self._turns.cancel()
+        self._beside.interrupt()
 
     def close(self) -> None:
-        """Ends the engine and all that it started. A command that runs is cancelled first."""
-        self._closed = True
-        self.interrupt()
-        with self._turn:
+        """Ends the engine and all that it started. For any thread.
+
+        A command that runs is cancelled first, and killed where it does not end within its grace.
+        Within one of its callbacks this does not wait for the command's end, with which it closes.
+        """
+        self._turns.close()
+        self._beside.close()
+        if not self._turns.others_end_within(self.grace + _CLOSE_LIMIT):  # Held by a callback.
+            self._kill_engine()
+        elif not self._turns.here():
             self._drop_engine()
 
     def __enter__(self) -> WarmPulumi:
@@ -133,32 +153,32 @@ class WarmPulumi(PulumiCommand):
         A command from within a callback of another one, and a ``cancel`` from another thread,
         cannot wait for their turn: these run in the stock CLI.
         """
-        if self._turn_of == threading.get_ident() or (
-            programs.command_of(args) == 'cancel' and self._turn.locked()
-        ):
-            return self._beside().run(args, cwd, additional_env, on_output, on_error)
+        busy_here = self._turns.here()
+        if busy_here or (programs.command_of(args) == 'cancel' and self._turns.busy()):
+            return self._beside.run(args, cwd, additional_env, on_output, on_error)
         args = _non_interactive(args)
         deadline = for_command(self._timeout)
-        with _Turn(self, args, deadline):
-            env = self._environment(additional_env)
-            engine = self._ready_engine(env)
-            command = self._command(args, cwd, env)
-            result = engine.run(command, on_output, on_error, deadline, self.grace)
+        with (
+            self._turn(args, deadline) as cancellation,
+            open_streams(on_output, on_error) as streams,
+        ):
+            env = for_cli(self.command, self._environ, additional_env)
+            engine = self._ready_engine(args, env, deadline, cancellation)
+            command = self._command(args, os.fspath(cwd), env)
+            result = engine.run(command, streams, deadline, self.grace, cancellation)
         if result.code != 0:
             raise create_command_error(result)
         return result
 
-    def _beside(self) -> ColdPulumi:
-        """A way to run a command while the engine runs another."""
-        return ColdPulumi(
-            self.command,
-            self.version,
-            timeout=self._timeout,
-            grace=self.grace,
-            environ=self._environ,
-            on_start=self._on_start,
-            on_end=self._on_end,
-        )
+    @contextmanager
+    def _turn(self, args: list[str], deadline: float | None) -> Iterator[Cancellation]:
+        """The turn of this thread, at whose end it does what others left to it."""
+        with self._turns.turn(args, deadline) as cancellation:
+            try:
+                yield cancellation
+            finally:
+                if self._turns.closed:
+                    self._drop_engine()
 
     def _command(self, args: list[str], cwd: str, env: dict[str, str]) -> Command:
         """The command, with the processes that may be kept for it where it runs a program."""
@@ -178,22 +198,26 @@ class WarmPulumi(PulumiCommand):
             return []
         return [python, _HOST, exec_script]
 
-    def _environment(self, additional_env: Mapping[str, str]) -> dict[str, str]:
-        """The environment in which the SDK would start the stock CLI."""
-        base = os.environ if self._environ is None else self._environ
-        env = {**base, **additional_env, 'PULUMI_AUTOMATION_API': 'true'}
-        folder = os.path.dirname(self.command)
-        env['PATH'] = os.pathsep.join([folder, env.get('PATH', os.defpath)])
-        return env
-
-    def _ready_engine(self, env: Mapping[str, str]) -> Engine:
+    def _ready_engine(
+        self,
+        args: list[str],
+        env: Mapping[str, str],
+        deadline: float | None,
+        cancellation: Cancellation,
+    ) -> Engine:
         """The engine, a fresh one where the last one died, served its time or does not suit."""
         bound = bound_by_engine(env)
         if self._engine is None or not self._still_good(self._engine) or bound != self._bound:
             self._drop_engine()
-            self._engine = Engine(self._executable, self.command, env, self._on_start, self._on_end)
             self._bound = bound
-            self._version = VersionInfo.parse(self._engine.version.removeprefix('v'))
+            self._engine = Engine([self._executable, '--cli', self.command], env, self._on_end)
+            try:
+                self._on_start(self._engine.pid)
+                self._version = self._engine.version(args, deadline, cancellation)
+            except BaseException:
+                self._kill_engine()
+                self._drop_engine()
+                raise
         return self._engine
 
     def _still_good(self, engine: Engine) -> bool:
@@ -204,41 +228,17 @@ class WarmPulumi(PulumiCommand):
         )
 
     def _drop_engine(self) -> None:
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
 
-
-class _Turn:
-    """The turn of one thread to use the engine."""
-
-    def __init__(self, pulumi: WarmPulumi, args: list[str], deadline: float | None) -> None:
-        self._pulumi = pulumi
-        self._args = args
-        self._deadline = deadline
-
-    def __enter__(self) -> None:
-        left = remaining(self._deadline)
-        if left == 0 or not self._pulumi._turn.acquire(timeout=-1 if left is None else left):
-            raise CommandTimeoutError(
-                self._args, _nothing('no turn within the deadline'), killed=False
-            )
-        if self._pulumi._closed:
-            self._pulumi._turn.release()
-            raise ClosedError
-        self._pulumi._turn_of = threading.get_ident()
-
-    def __exit__(self, *_: object) -> None:
-        self._pulumi._turn_of = None
-        self._pulumi._turn.release()
+    def _kill_engine(self) -> None:
+        engine = self._engine
+        if engine is not None:
+            engine.kill()
 
 
 def _non_interactive(args: list[str]) -> list[str]:
     """As the SDK does it: in front, where it cannot be taken for an argument of the command."""
     options = args[: args.index('--')] if '--' in args else args
     return args if '--non-interactive' in options else ['--non-interactive', *args]
-
-
-def _nothing(reason: str) -> CommandResult:
-    """The result of a command that did not begin."""
-    return CommandResult(stdout='', stderr=reason, code=-1)

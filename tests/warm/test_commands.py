@@ -72,19 +72,6 @@ def test_events_arrive(shared_warm: WarmPulumi, project: Project) -> None:
     assert any(event.summary_event for event in events)
 
 
-def test_exception_of_a_callback_is_raised(shared_warm: WarmPulumi, project: Project) -> None:
-    """A callback that fails does not stop the command, and its exception is not lost."""
-
-    def fail(line: str) -> None:
-        raise LookupError(line)
-
-    stack = project.stack(shared_warm)
-    with pytest.raises(LookupError):
-        stack.up(on_output=fail)
-    assert stack.outputs()['length'].value == 12
-    assert project.locks() == []
-
-
 def test_command_within_a_callback(shared_warm: WarmPulumi, project: Project) -> None:
     """A callback may itself run commands."""
     names: list[str] = []

@@ -22,7 +22,9 @@ def read_all(*chunks: bytes) -> tuple[list[str], str]:
         assert stream.read()
     os.close(write)
     assert not stream.read()
-    return seen, stream.close()
+    os.close(read)
+    text = stream.text()
+    return seen, text
 
 
 @pytest.mark.parametrize(
