@@ -5,13 +5,10 @@ That is deadlines, with a graceful cancel and then a sure end of the command and
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import subprocess
-import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
 
 from pulumi.automation import CommandResult, PulumiCommand
 from pulumi.automation.errors import create_command_error
@@ -21,7 +18,7 @@ from . import processes
 from .deadlines import for_command
 from .environment import for_cli
 from .errors import CommandTimeoutError
-from .output import OnOutput, Streams, open_streams, pipe
+from .output import OnOutput, Streams, open_streams
 from .turns import Turns
 from .watch import Watch
 
@@ -117,32 +114,32 @@ class _Process:
     def __init__(
         self, command: list[str], cwd: str, env: Mapping[str, str], streams: Streams
     ) -> None:
-        with ExitStack() as closing:
-            self._ended, end = pipe(closing)
-            stdout, stderr = streams.ends
-            self._popen = subprocess.Popen(
-                command,
-                cwd=cwd,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,  # Ctrl-C on a terminal is for the owner to pass on.
-            )
-            closing.callback(self.end)
-            streams.hand_over()
-            threading.Thread(target=_close_at_end, args=(self.pid, end), daemon=True).start()
-            closing.pop_all()
+        stdout, stderr = streams.ends
+        self._popen = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,  # Ctrl-C on a terminal is for the owner to pass on.
+        )
+        try:
+            self._handle = os.pidfd_open(self.pid)
+        except OSError:
+            self._end_session()
+            raise
+        streams.hand_over()
 
     @property
     def pid(self) -> int:
         return self._popen.pid
 
     def fileno(self) -> int:
-        return self._ended.fileno()
+        return self._handle
 
     def has_ended(self) -> bool:
-        return True
+        return True  # Which is the only news of it; it stays a zombie, and its pid its own.
 
     def interrupt(self) -> None:
         # Not by way of Popen, which would reap a process that has ended, and so give its pid free.
@@ -153,13 +150,10 @@ class _Process:
 
     def end(self) -> int:
         """Makes sure that nothing of the session is left. Returns the command's exit code."""
-        self._ended.close()
+        os.close(self._handle)
+        return self._end_session()
+
+    def _end_session(self) -> int:
         # Also after the command: plugins outlive a CLI that was killed.
         self.kill()
         return processes.reap(self._popen)
-
-
-def _close_at_end(pid: int, end: io.FileIO) -> None:
-    """Closes `end` when the process has ended, which stays a zombie: its pid remains its own."""
-    with end, suppress(ChildProcessError):  # Where children are not to be waited for.
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
