@@ -44,13 +44,11 @@ READ_SIZE = 64 * 1024
 # Seconds for all threads to start.
 THREADS_DEADLINE = 30.0
 
-HEAD_TOO_LARGE = b'\r\n'.join(
-    [
-        b'HTTP/1.1 431 Request Header Fields Too Large',
-        b'Connection: close',
-        b'Content-Length: 0',
-        b'\r\n',
-    ]
+HEAD_TOO_LARGE = (
+    b'HTTP/1.1 431 Request Header Fields Too Large\r\n'
+    b'Connection: close\r\n'
+    b'Content-Length: 0\r\n'
+    b'\r\n'
 )
 
 
