@@ -17,7 +17,14 @@ except SettingsError as error:
 # State, passphrase and settings are for the owner alone.
 os.umask(0o077)
 
-bind = f'{settings.host}:{settings.port}'
+# An address with colons of its own.
+host = f'[{settings.host}]' if ':' in settings.host else settings.host
+bind = f'{host}:{settings.port}'
+# Whose X-Forwarded-Proto counts, as does the X-Forwarded-For; nobody moves the routes by a header.
+forwarded_allow_ips = ','.join(map(str, settings.proxies))
+forwarder_headers = ''
+# web/connections.py goes by this one's rules of where a head ends.
+http_parser = 'python'
 
 # Slots, metrics and logs live in one process; threads wait on processes, so one is enough.
 workers = 1

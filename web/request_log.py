@@ -9,8 +9,11 @@ import time
 import uuid
 from contextvars import ContextVar
 from datetime import datetime, timezone
+from urllib.parse import quote
 
 import falcon
+
+from web.callers import Callers
 
 logger = logging.getLogger(__name__)
 
@@ -25,19 +28,25 @@ current_id: ContextVar[str] = ContextVar('request_id', default='-')
 class Middleware:
     """Gives every request an id, returns it as X-Request-Id, and logs one line per request."""
 
+    def __init__(self, callers: Callers) -> None:
+        self._callers = callers
+
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         given = req.get_header('X-Request-Id') or ''
         req.context.request_id = given if ACCEPTED_ID.fullmatch(given) else uuid.uuid4().hex
         req.context.started = time.monotonic()
         current_id.set(req.context.request_id)
-        current_caller.set(req.remote_addr)
+        current_caller.set(self._callers.caller(req))
         resp.set_header('X-Request-Id', req.context.request_id)
 
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool
     ) -> None:
         seconds = time.monotonic() - req.context.started
-        logger.info('%s %s %d %.3f s', req.method, req.path, resp.status_code, seconds)
+        # As it came in the request: what is behind a percent sign may be the end of a line.
+        path = quote(req.path)
+        caller = current_caller.get()
+        logger.info('%s %s %s %d %.3f s', caller, req.method, path, resp.status_code, seconds)
 
 
 class _AddRequestId(logging.Filter):
