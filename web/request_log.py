@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 # An id from outside ends up in logs and headers, so it must not be able to forge either.
 ACCEPTED_ID = re.compile(r'[A-Za-z0-9_-]{8,64}')
+# What may stand in a path as it is (RFC 3986, section 3.3).
+PATH_CHARACTERS = "/!$&'()*+,;=:@"
 FORMAT = '%(asctime)s %(levelname)s [%(request_id)s] %(name)s: %(message)s'
 
 current_caller: ContextVar[str] = ContextVar('caller', default='-')
@@ -44,7 +46,7 @@ class Middleware:
     ) -> None:
         seconds = time.monotonic() - req.context.started
         # As it came in the request: what is behind a percent sign may be the end of a line.
-        path = quote(req.path)
+        path = quote(req.path, PATH_CHARACTERS)
         caller = current_caller.get()
         logger.info('%s %s %s %d %.3f s', caller, req.method, path, resp.status_code, seconds)
 
