@@ -17,13 +17,13 @@ except SettingsError as error:
 # State, passphrase and settings are for the owner alone.
 os.umask(0o077)
 
-# An address with colons of its own.
+# An IPv6 address has colons of its own.
 host = f'[{settings.host}]' if ':' in settings.host else settings.host
 bind = f'{host}:{settings.port}'
-# Whose X-Forwarded-Proto counts, as does the X-Forwarded-For; nobody moves the routes by a header.
+# Who may say by a header that it speaks for another; nobody may say so where the routes begin.
 forwarded_allow_ips = ','.join(map(str, settings.proxies))
 forwarder_headers = ''
-# web/connections.py goes by this one's rules of where a head ends.
+# The parser by whose rules web/connections.py tells where a head ends.
 http_parser = 'python'
 
 # Slots, metrics and logs live in one process; threads wait on processes, so one is enough.

@@ -5,14 +5,14 @@ which send their heads a byte at a time hold all threads; and its main loop wait
 to leave, so that a few which do not hold the loop until its heartbeat stops and the worker is
 killed. Here the loop itself collects the heads and says goodbye, without ever waiting for one.
 
-An exception that leaves the loop ends the worker, and with it every run. Therefore the loop touches
-a connection in `_step` and nowhere else: an error of its socket, at whichever call, drops that
-connection and nothing else. A connection is registered with the poller exactly while it is in
-`waiting`, and counted from `accept` to `_drop`; no state of gunicorn's own keeps one beside that.
+An exception that leaves the loop ends the worker, and with it every run. Therefore the loop uses
+an accepted socket in `_step` and nowhere else: an error of it, at whichever call, drops that
+connection and nothing more. A connection is registered with the poller exactly while it is in
+`waiting`, and counted from `accept` to `_drop`; gunicorn's own lists of connections stay empty.
 
 That rests on what gunicorn calls in the loop and what it calls in a thread, which may change with
 any version: requirements.txt pins it, and tests/unit/test_connections.py fails when one of the
-functions that this was written against has changed, until somebody has read it again.
+modules that this was written against has changed, until somebody has read it again.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ READ_SIZE = 64 * 1024
 # Seconds for all threads to start.
 THREADS_DEADLINE = 30.0
 
+PLAIN_HTTP_1 = {'protocol': 'http', 'proxy_protocol': 'off', 'http_protocols': ['h1']}
 HEAD_TOO_LARGE = (
     b'HTTP/1.1 431 Request Header Fields Too Large\r\n'
     b'Connection: close\r\n'
@@ -75,12 +76,7 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
     def check_config(cls, cfg: Any, log: Any) -> None:
         """Refuse what does not begin with the head of an HTTP/1 request: it cannot be collected."""
         super().check_config(cfg, log)
-        is_http_1 = (cfg.protocol, cfg.proxy_protocol, cfg.http_protocols) == (
-            'http',
-            'off',
-            ['h1'],
-        )
-        if cfg.is_ssl or not is_http_1:
+        if cfg.is_ssl or any(getattr(cfg, name) != value for name, value in PLAIN_HTTP_1.items()):
             sys.exit(
                 'Only plain HTTP/1 is spoken here: in a handshake of TLS, HTTP/2 or the PROXY '
                 'protocol a silent client would hold a thread. Put nginx in front '
@@ -159,7 +155,7 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
         if _is_whole(conn.head):
             self._start(conn)
         elif len(conn.head) > MAX_HEAD:
-            # Of these few bytes all or none are sent; where none can be, the client does not read.
+            # Without waiting: where there is no room for so few bytes, nobody reads them.
             conn.sock.send(HEAD_TOO_LARGE)
             self._linger(conn)
         else:

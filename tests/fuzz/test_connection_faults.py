@@ -15,7 +15,7 @@ from tests.fuzz.conftest import CountSent
 from tests.fuzz.wire import GOOD, request
 from tests.service import Service
 
-# Sends and answers are cut at the size of a buffer; the least that the kernel gives is a few KB.
+# The kernel makes the least of it that a buffer can be, some KB.
 TINY = 1
 LONG_HEAD = b'GET / HTTP/1.1\r\nX-A: ' + b'a' * 40_000
 
@@ -114,7 +114,11 @@ def test_resets_after_a_long_head(
     count_sent(count)
 
 
-@pytest.mark.parametrize('last', [LONG_HEAD, request(b'no request'), b'', GOOD])
+@pytest.mark.parametrize(
+    'last',
+    [LONG_HEAD, request(b'no request'), b'', GOOD],
+    ids=['too long', 'refused', 'silent', 'closed'],
+)
 @pytest.mark.parametrize('how', ENDS, ids=ENDS_IDS)
 def test_reads_nothing(
     service: Service, count_sent: CountSent, how: Callable[[socket.socket], None], last: bytes

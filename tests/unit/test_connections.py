@@ -93,18 +93,20 @@ class FaultyListener(socket.socket):
 class FaultyPoller(selectors.DefaultSelector):
     """A poller that may have no room for one more socket."""
 
-    def __init__(self, fault: Fault) -> None:
-        super().__init__()
-        self._fault = fault
+    fault: Fault
 
     def register(self, *args: Any) -> selectors.SelectorKey:
-        self._fault()
+        self.fault()
         return super().register(*args)
 
 
-def app(environ: object, start_response: Callable[..., object]) -> list[bytes]:
+def app(environ: dict[str, str], start_response: Callable[..., object]) -> Iterator[bytes]:
     start_response('200 OK', [('Content-Length', '5')])
-    return [b'hello']
+    yield b'hello'
+    if environ['PATH_INFO'] == '/broken':
+        raise ZeroDivisionError
+    if environ['PATH_INFO'] == '/ended':
+        raise KeyboardInterrupt
 
 
 class Loop:
@@ -120,16 +122,16 @@ class Loop:
         self.worker = GuardedWorker(1, 1, [self.listener], None, 30, config, Logger(config))
         self.worker.wsgi = app
         self.worker.tpool = self.worker.get_thread_pool()
+        self.worker.poller = FaultyPoller()
         self.worker.method_queue.init()
-
-    def begin(self, fault: Fault) -> None:
-        """Count the calls from here on, and let one fail."""
-        self.listener.fault = Fault()
-        self.worker.poller = FaultyPoller(self.listener.fault)
+        self.begin(Fault())
         queue = self.worker.method_queue
         self.worker.poller.register(queue.fileno(), selectors.EVENT_READ, queue.run_callbacks)
         self.worker.poller.register(self.listener, selectors.EVENT_READ, self.worker.accept)
-        self.listener.fault = self.worker.poller._fault = fault
+
+    def begin(self, fault: Fault) -> None:
+        """Count the calls from here on, and let one fail."""
+        self.listener.fault = self.worker.poller.fault = fault
 
     def turn_until(self, condition: Callable[[], bool]) -> None:
         ends_at = time.monotonic() + DEADLINE
@@ -170,7 +172,6 @@ class Loop:
 @pytest.fixture
 def loop() -> Iterator[Loop]:
     made = Loop()
-    made.begin(Fault())
     yield made
     made.close()
 
@@ -189,6 +190,13 @@ def test_an_error_ends_its_connection(loop: Loop, data: bytes, number: int) -> N
         assert not loop.worker.waiting
     loop.begin(Fault())
     assert loop.exchange(data) == whole
+
+
+@pytest.mark.parametrize('path', [b'/broken', b'/ended'])
+def test_a_thread_fails(loop: Loop, path: bytes) -> None:
+    """A request that its thread leaves by an error ends its connection, and not the loop."""
+    assert loop.exchange(REQUEST.replace(b'/', path, 1)) == [b'200']
+    assert loop.exchange(LAST) == [b'200']
 
 
 def test_threads_run_from_the_start(loop: Loop) -> None:
