@@ -5,13 +5,14 @@ from __future__ import annotations
 import atexit
 import functools
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from wsgiref.simple_server import make_server
+from wsgiref.simple_server import WSGIServer, make_server
 
 import falcon
 from pulumi import automation as auto
@@ -25,6 +26,7 @@ from runs import workspaces
 from runs.slots import Slots
 from settings import Settings, SettingsError
 from web import access, draining, health, openapi, problems, request_log
+from web.callers import Callers
 
 PROGRAM = 'burner-program'
 
@@ -135,7 +137,8 @@ def create_app(
     """
     settings = settings or Settings.from_env()
     program = Path(basic_pulumi.find_local(PROGRAM))
-    middleware: list[Any] = [request_log.Middleware(), access.Middleware(settings)]
+    logged = request_log.Middleware(Callers(settings.proxies))
+    middleware: list[Any] = [logged, access.Middleware(settings)]
     app = falcon.App(middleware=middleware)
     problems.install(app)
     randomizer = Randomizer(spin_up)
@@ -154,6 +157,12 @@ def create_app(
 api = application = create_app()
 
 
+class IPv6Server(WSGIServer):
+    """wsgiref's server, which speaks IPv4 where nobody says otherwise."""
+
+    address_family = socket.AF_INET6
+
+
 def main() -> int:
     """Set the engine up, serve until interrupted, and return the exit code."""
     try:
@@ -164,8 +173,9 @@ def main() -> int:
         return 1
     os.umask(0o077)
     request_log.configure(settings.log_level, settings.log_format)
+    kind = IPv6Server if ':' in settings.host else WSGIServer
     # Falcon types the environ more narrowly than wsgiref does.
-    server = make_server(settings.host, settings.port, api)  # type: ignore[arg-type]
+    server = make_server(settings.host, settings.port, api, kind)  # type: ignore[arg-type]
     with server as httpd:
         print(f'Serving on port {httpd.server_port}...', flush=True)
         with suppress(KeyboardInterrupt):

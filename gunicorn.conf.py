@@ -17,7 +17,14 @@ except SettingsError as error:
 # State, passphrase and settings are for the owner alone.
 os.umask(0o077)
 
-bind = f'{settings.host}:{settings.port}'
+# An IPv6 address has colons of its own.
+host = f'[{settings.host}]' if ':' in settings.host else settings.host
+bind = f'{host}:{settings.port}'
+# Who may say by a header that it speaks for another; nobody may say so where the routes begin.
+forwarded_allow_ips = ','.join(map(str, settings.proxies))
+forwarder_headers = ''
+# The parser by whose rules web/connections.py tells where a head ends.
+http_parser = 'python'
 
 # Slots, metrics and logs live in one process; threads wait on processes, so one is enough.
 workers = 1

@@ -16,6 +16,7 @@ STACK_NAME = re.compile('[a-z0-9][a-z0-9-]{0,59}')
 DAY = 86400.0
 # What Pulumi gets to end by itself once its deadline has passed.
 CANCEL_GRACE = 10.0
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOG_LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR')
 
 
@@ -40,6 +41,9 @@ class Settings:
     api_token_file: str = _setting('API_TOKEN_FILE', '', 'File with that token.')
     allowed_hosts: str = _setting(
         'ALLOWED_HOSTS', '', 'Host names, with commas, that requests may name beside loopback.'
+    )
+    trusted_proxies: str = _setting(
+        'TRUSTED_PROXIES', '', 'Addresses or networks, with commas, whose X-Forwarded-For counts.'
     )
     pulumi: str = _setting('PULUMI', '', 'The pulumi executable; empty: PATH, then our own build.')
     engine: str = _setting(
@@ -92,6 +96,7 @@ class Settings:
         for name in ('slot_wait', 'run_timeout', 'destroy_timeout'):
             value = getattr(self, name)
             _check(0 < value <= DAY, name.upper(), 'a number of seconds above 0, at most a day')
+        _networks('TRUSTED_PROXIES', self.trusted_proxies)
         if not (self.is_loopback or self.api_token):
             raise SettingsError(
                 f'HOST={self.host} can be reached from elsewhere, and every GET makes '
@@ -102,6 +107,11 @@ class Settings:
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
         return self.host == 'localhost' or _is_loopback_address(self.host)
+
+    @property
+    def proxies(self) -> list[Network]:
+        """The networks that TRUSTED_PROXIES names."""
+        return _networks('TRUSTED_PROXIES', self.trusted_proxies)
 
     @property
     def longest_request(self) -> float:
@@ -124,8 +134,10 @@ class Settings:
             text = environ.get(each.metadata['variable'], '')
             if text:
                 given[each.name] = _parse(each.metadata['variable'], text, type(each.default))
-        if 'api_token_file' in given and 'api_token' not in given:
-            given['api_token'] = _read_token(given['api_token_file'])
+        if 'api_token' in given:
+            given['api_token'] = _token('API_TOKEN', given['api_token'])
+        elif 'api_token_file' in given:
+            given['api_token'] = _token('API_TOKEN_FILE', _read(given['api_token_file']))
         return cls(**given)
 
 
@@ -138,13 +150,27 @@ def _parse(variable: str, text: str, kind: type[Any]) -> Any:
         raise SettingsError(f'{variable}={text} is not a number.') from error
 
 
-def _read_token(file: str) -> str:
+def _read(file: str) -> str:
     try:
-        token = Path(file).read_text().strip()
+        return Path(file).read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f'API_TOKEN_FILE={file} cannot be read: {error}.') from error
-    _check(token, 'API_TOKEN_FILE', 'a file that is not empty')
+
+
+def _token(variable: str, text: str) -> str:
+    """Return the token in `text` as a header carries it: one line, with nothing around it."""
+    token = text.strip()
+    can_be_sent = token.isascii() and token.isprintable()
+    _check(token and can_be_sent, variable, 'a line of printable ASCII that is not empty')
     return token
+
+
+def _networks(variable: str, text: str) -> list[Network]:
+    try:
+        return [ipaddress.ip_network(each.strip()) for each in text.split(',') if each.strip()]
+    except ValueError as error:
+        wanted = 'addresses or networks, with commas'
+        raise SettingsError(f'{variable} must be {wanted}: {error}.') from error
 
 
 def _is_loopback_address(host: str) -> bool:

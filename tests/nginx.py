@@ -32,12 +32,17 @@ def check(folder: Path) -> str:
 
 
 @contextmanager
-def balancing(folder: Path, services: Sequence[str]) -> Iterator[str]:
-    """Balance over the services at these URLs with the deployed rules; yields nginx's URL."""
+def balancing(folder: Path, services: Sequence[str], kept: int = 0) -> Iterator[str]:
+    """Balance over the services at these URLs with the deployed rules; yields nginx's URL.
+
+    kept: how many idle connections to them are kept, as newer versions do when nobody asks.
+    """
     with socket.create_server(('127.0.0.1', 0)) as probe:
         port = int(probe.getsockname()[1])
     servers = iter([urlsplit(each).netloc for each in services])
     text = re.sub(r'server 127\.0\.0\.1:\d+', lambda _: f'server {next(servers)}', OURS.read_text())
+    if kept:
+        text = re.sub(r'(upstream \w+ {)', rf'\1 keepalive {kept};', text)
     process = subprocess.Popen(_command(folder, text, port), stdin=subprocess.DEVNULL)
     try:
         _wait_until_listening(process, port)
@@ -78,7 +83,8 @@ def _command(folder: Path, text: str, port: int) -> list[str]:
     main = [
         *('daemon off;', 'master_process off;', 'error_log stderr;', f'pid {folder}/pid;'),
         'user root;' if os.geteuid() == 0 else '',
-        *('events {}', 'http {', 'access_log off;'),
+        # Clients that wait for the end of their connection do not wait long.
+        *('events {}', 'http {', 'access_log off;', 'keepalive_timeout 1s;'),
         *[f'{kind}_temp_path {folder}/{kind};' for kind in kinds],
         *(f'include {folder}/ours.conf;', '}', ''),
     ]

@@ -21,7 +21,7 @@ from tests.problem import assert_problem
 
 START_DEADLINE = 60.0
 STOP_DEADLINE = 60.0
-LISTENING = re.compile(r'Listening at: (http://127\.0\.0\.1:\d+)')
+LISTENING = re.compile(r'Listening at: (http://(?:127\.0\.0\.1|\[::1\]):\d+)')
 
 
 class Service:

@@ -4,6 +4,15 @@ gunicorn's own `gthread` hands a connection to a thread at its first byte, so th
 which send their heads a byte at a time hold all threads; and its main loop waits for each client
 to leave, so that a few which do not hold the loop until its heartbeat stops and the worker is
 killed. Here the loop itself collects the heads and says goodbye, without ever waiting for one.
+
+An exception that leaves the loop ends the worker, and with it every run. Therefore the loop uses
+an accepted socket in `_step` and nowhere else: an error of it, at whichever call, drops that
+connection and nothing more. A connection is registered with the poller exactly while it is in
+`waiting`, and counted from `accept` to `_drop`; gunicorn's own lists of connections stay empty.
+
+That rests on what gunicorn calls in the loop and what it calls in a thread, which may change with
+any version: requirements.txt pins it, and tests/unit/test_connections.py fails when one of the
+modules that this was written against has changed, until somebody has read it again.
 """
 
 from __future__ import annotations
@@ -11,12 +20,14 @@ from __future__ import annotations
 import select
 import selectors
 import socket
+import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from gunicorn import util  # type: ignore[import-untyped]
 from gunicorn.workers import gthread  # type: ignore[import-untyped]
 
 # Seconds for a whole head to arrive, and for a client to have read enough of earlier answers.
@@ -30,22 +41,28 @@ MAX_DISCARDED = 1024 * 1024
 # third), so that no thread ever waits for a client that does not read.
 SEND_BUFFER = 128 * 1024
 READ_SIZE = 64 * 1024
+# Seconds for all threads to start.
+THREADS_DEADLINE = 30.0
+
+PLAIN_HTTP_1 = {'protocol': 'http', 'proxy_protocol': 'off', 'http_protocols': ['h1']}
+HEAD_TOO_LARGE = (
+    b'HTTP/1.1 431 Request Header Fields Too Large\r\n'
+    b'Connection: close\r\n'
+    b'Content-Length: 0\r\n'
+    b'\r\n'
+)
 
 
 class Connection(gthread.TConn):  # type: ignore[misc]  # gunicorn has no types
     """A connection that knows how much of a head it has."""
 
-    def __init__(self, worker: GuardedWorker, *args: Any) -> None:
+    def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.worker = worker
         self.head = bytearray()
         self.discarded = 0
 
-    def close(self, graceful: bool = False) -> None:
-        if graceful:
-            self.worker.linger(self)
-        else:
-            super().close()
+
+Step = Callable[[Connection], None]
 
 
 class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -55,46 +72,50 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
         super().__init__(*args, **kwargs)
         self.waiting: set[Connection] = set()
 
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Refuse what does not begin with the head of an HTTP/1 request: it cannot be collected."""
+        super().check_config(cfg, log)
+        if cfg.is_ssl or any(getattr(cfg, name) != value for name, value in PLAIN_HTTP_1.items()):
+            sys.exit(
+                'Only plain HTTP/1 is spoken here: in a handshake of TLS, HTTP/2 or the PROXY '
+                'protocol a silent client would hold a thread. Put nginx in front '
+                '(deploy/nginx.conf).'
+            )
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """Return a pool whose threads all run: one that fails to start later ends the loop."""
+        pool: ThreadPoolExecutor = super().get_thread_pool()
+        all_run = threading.Barrier(self.cfg.threads + 1)
+        for _ in range(self.cfg.threads):
+            pool.submit(all_run.wait, THREADS_DEADLINE)
+        all_run.wait(THREADS_DEADLINE)
+        return pool
+
     def accept(self, listener: socket.socket) -> None:
         try:
             client, address = listener.accept()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            conn = Connection(self.cfg, client, address, listener.getsockname())
         except OSError as error:
             # Gone again already, or no file descriptor is free: neither is a reason to end.
             self.log.debug('accept: %s', error)
             return
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self.nr_conns += 1
-        self.enqueue_req(Connection(self, self.cfg, client, address, listener.getsockname()))
-
-    def enqueue_req(self, conn: Connection) -> None:
-        """Begin with a request: a new connection's first, or the next one of a kept connection."""
-        if self.cfg.is_ssl:
-            # What arrives is not a head before it is decrypted, which is the threads' work.
-            super().enqueue_req(conn)
-            return
-        if conn.parser:
-            conn.head += conn.parser.unreader.take_buffered()
-        conn.sock.setblocking(False)
-        conn.timeout = time.monotonic() + (HEAD_TIMEOUT if self.alive else LINGER)
-        self._read_head(conn)
+        self._step(conn, self._begin)
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
-        if _has_body(req):
-            # No route reads a body, so where the next request would begin stays unknown.
+        # No route reads a body, so where the next request would begin stays unknown.
+        if _has_body(req) or len(self.waiting) >= self.max_keepalived:
             req.force_close()
         return bool(super().handle_request(req, conn))
 
-    def linger(self, conn: Connection) -> None:
-        """End a connection so that the client still gets the answer (RFC 9112, section 9.6)."""
-        try:
-            conn.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            conn.close()
-            return
-        self.nr_conns += 1  # until it is closed
-        conn.sock.setblocking(False)
-        conn.timeout = time.monotonic() + LINGER
-        self._wait(conn, selectors.EVENT_READ, self._discard)
+    def finish_request(self, conn: Connection, fs: Future[bool]) -> None:
+        """Go on with a connection whose request a thread has done with."""
+        if error := fs.exception():
+            self.log.error('a thread failed', exc_info=error)
+        is_kept = not error and fs.result()
+        self._step(conn, self._keep if is_kept else self._linger)
 
     def murder_pending(self) -> None:
         """Close what has waited too long."""
@@ -103,62 +124,75 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
             self._drop(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
-        super()._cap_keepalive(deadline)
         for conn in self.waiting:
             conn.timeout = min(conn.timeout, deadline)
 
-    def _read_head(self, conn: Connection, _: object = None) -> None:
+    def _step(self, conn: Connection, step: Step) -> None:
+        """Take a connection one step on; an error of its socket ends it, and nothing else."""
+        try:
+            step(conn)
+        except OSError as error:
+            self.log.debug('connection of %s: %s', conn.client, error)
+            self._drop(conn)
+
+    def _keep(self, conn: Connection) -> None:
+        """Wait for the next request, of which some may be here already."""
+        conn.head += conn.parser.unreader.take_buffered()
+        if conn.head:
+            self._begin(conn)
+        else:
+            conn.timeout = self._deadline(self.cfg.keepalive)
+            self._wait(conn, selectors.EVENT_READ, self._begin)
+
+    def _begin(self, conn: Connection) -> None:
+        conn.sock.setblocking(False)
+        conn.timeout = self._deadline(HEAD_TIMEOUT)
+        self._read_head(conn)
+
+    def _read_head(self, conn: Connection) -> None:
         if not _is_whole(conn.head):
-            try:
-                data = conn.sock.recv(READ_SIZE)
-            except BlockingIOError:
-                self._wait(conn, selectors.EVENT_READ, self._read_head)
-                return
-            except OSError:
-                data = b''
-            if not data:
-                self._drop(conn)
-                return
-            conn.head += data
+            conn.head += _receive(conn.sock)
         if _is_whole(conn.head):
             self._start(conn)
         elif len(conn.head) > MAX_HEAD:
-            self._stop_waiting(conn)
-            util.write_error(conn.sock, 431, 'Request Header Fields Too Large', '')
-            self.nr_conns -= 1
-            self.linger(conn)
+            # Without waiting: where there is no room for so few bytes, nobody reads them.
+            conn.sock.send(HEAD_TOO_LARGE)
+            self._linger(conn)
         else:
             self._wait(conn, selectors.EVENT_READ, self._read_head)
 
-    def _start(self, conn: Connection, _: object = None) -> None:
+    def _start(self, conn: Connection) -> None:
         """Give the request to a thread, once there is room for its answer."""
         if not _is_writable(conn.sock):
             self._wait(conn, selectors.EVENT_WRITE, self._start)
             return
-        self._stop_waiting(conn)
         conn.init()
         conn.parser.unreader.unread(bytes(conn.head))
         conn.head.clear()
-        conn.data_ready = True
-        super().enqueue_req(conn)
+        self.enqueue_req(conn)
 
-    def _discard(self, conn: Connection, _: object) -> None:
-        try:
-            data = conn.sock.recv(READ_SIZE)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b''
-        conn.discarded += len(data)
-        if not data or conn.discarded > MAX_DISCARDED:
+    def _linger(self, conn: Connection) -> None:
+        """End a connection so that the client still gets the answer (RFC 9112, section 9.6)."""
+        conn.sock.setblocking(False)
+        conn.sock.shutdown(socket.SHUT_WR)
+        conn.timeout = self._deadline(LINGER)
+        self._discard(conn)
+
+    def _discard(self, conn: Connection) -> None:
+        conn.discarded += len(_receive(conn.sock))
+        if conn.discarded > MAX_DISCARDED:
             self._drop(conn)
-
-    def _wait(self, conn: Connection, event: int, then: Callable[..., None]) -> None:
-        if conn in self.waiting:
-            self.poller.modify(conn.sock, event, partial(then, conn))
         else:
-            self.poller.register(conn.sock, event, partial(then, conn))
-            self.waiting.add(conn)
+            self._wait(conn, selectors.EVENT_READ, self._discard)
+
+    def _wait(self, conn: Connection, event: int, then: Step) -> None:
+        """Take the step `then` at the next such event, unless it comes too late."""
+        self.poller.register(conn.sock, event, partial(self._resume, conn, then))
+        self.waiting.add(conn)
+
+    def _resume(self, conn: Connection, step: Step, _: object) -> None:
+        self._stop_waiting(conn)
+        self._step(conn, step)
 
     def _stop_waiting(self, conn: Connection) -> None:
         if conn in self.waiting:
@@ -169,6 +203,23 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
         self._stop_waiting(conn)
         self.nr_conns -= 1
         conn.close()
+
+    def _deadline(self, seconds: float) -> float:
+        return time.monotonic() + (seconds if self.alive else min(seconds, LINGER))
+
+
+def _receive(sock: socket.socket) -> bytes:
+    """Return what has arrived, which may be nothing yet.
+
+    Raises OSError when nothing more will.
+    """
+    try:
+        data = sock.recv(READ_SIZE)
+    except BlockingIOError:
+        return b''
+    if not data:
+        raise ConnectionAbortedError('closed by the client')
+    return data
 
 
 def _is_whole(head: bytearray) -> bool:

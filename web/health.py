@@ -42,35 +42,44 @@ class Health:
 
 
 class Readiness:
-    """Whether a run could succeed; asked at most every FRESH seconds, and by one at a time."""
+    """Whether a run could succeed; looked at every FRESH seconds at most, and by one at a time.
+
+    Who asks meanwhile gets the last result at once, so that only one thread is ever held.
+    """
 
     def __init__(self, check: Check) -> None:
         self._check = check
-        self._lock = threading.Lock()
+        self._checking = threading.Lock()
         self._known_until = 0.0
-        self._reason: str | None = None
+        self._reason: str | None = 'The first check has not ended yet.'
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         if draining.is_draining():
             raise falcon.HTTPServiceUnavailable(description='The service is shutting down.')
-        reason = self._current_reason()
-        if reason:
-            raise falcon.HTTPServiceUnavailable(description=reason)
+        self._renew()
+        if reason := self._reason:
+            raise falcon.HTTPServiceUnavailable(description=reason, retry_after=int(FRESH))
         resp.media = {'status': 'ready'}
 
     on_head = on_get
 
-    def _current_reason(self) -> str | None:
-        with self._lock:
-            if time.monotonic() >= self._known_until:
-                try:
-                    self._check()
-                    self._reason = None
-                except NotReadyError as error:
-                    self._reason = str(error)
-                    logger.warning('not ready: %s', error, exc_info=error)
-                self._known_until = time.monotonic() + FRESH
-            return self._reason
+    def _renew(self) -> None:
+        """Look again when it is time, unless somebody does already."""
+        if self._checking.acquire(blocking=False):
+            try:
+                if time.monotonic() >= self._known_until:
+                    self._reason = self._look()
+                    self._known_until = time.monotonic() + FRESH
+            finally:
+                self._checking.release()
+
+    def _look(self) -> str | None:
+        try:
+            self._check()
+        except NotReadyError as error:
+            logger.warning('not ready: %s', error, exc_info=error)
+            return str(error)
+        return None
 
 
 class Metrics:

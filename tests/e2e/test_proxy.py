@@ -12,21 +12,28 @@ import pytest
 
 import engine
 from tests import nginx
-from tests.service import serving
+from tests.service import Service, serving
+
+# Of loopback too, but not the address that nginx calls the service from.
+CALLER = '127.0.0.2'
 
 
 class Proxy:
     """nginx before a service, asked with paths just as they are written."""
 
-    def __init__(self, address: str, certificate: Path) -> None:
+    def __init__(self, address: str, certificate: Path, service: Service) -> None:
+        self.service = service
         self._host = urlsplit(address).netloc
         self._context = ssl.create_default_context(cafile=str(certificate))
 
     def get(
-        self, path: str, request_id: str = '', body: bytes | None = None
+        self, path: str, request_id: str = '', body: bytes | None = None, forwarded: str = ''
     ) -> tuple[int, http.client.HTTPMessage]:
-        headers = {'X-Request-Id': request_id} if request_id else {}
-        connection = http.client.HTTPSConnection(self._host, timeout=60, context=self._context)
+        given = {'X-Request-Id': request_id, 'X-Forwarded-For': forwarded}
+        headers = {name: value for name, value in given.items() if value}
+        connection = http.client.HTTPSConnection(
+            self._host, timeout=60, source_address=(CALLER, 0), context=self._context
+        )
         try:
             connection.request('GET', path, body, headers)
             answer = connection.getresponse()
@@ -42,11 +49,11 @@ def proxy(tmp_path_factory: pytest.TempPathFactory, built_engine: engine.Engine)
         pytest.skip(f'{missing} is not here')
     folder = tmp_path_factory.mktemp('nginx')
     with (
-        serving(tmp_path_factory.mktemp('service')) as service,
+        serving(tmp_path_factory.mktemp('service'), TRUSTED_PROXIES='127.0.0.1') as service,
         nginx.balancing(folder, [service.url, service.url]) as address,
     ):
         assert service.get('/metrics').status_code == 200
-        yield Proxy(address, nginx.certificate(folder))
+        yield Proxy(address, nginx.certificate(folder), service)
 
 
 def test_passes_requests(proxy: Proxy) -> None:
@@ -74,6 +81,14 @@ def test_junk_id_is_replaced(proxy: Proxy) -> None:
     """Something else under that name does not come back, but a proper id does."""
     answered = proxy.get('/', request_id='no id!')[1]['x-request-id']
     assert len(answered) == 32
+
+
+@pytest.mark.parametrize('forged', ['', '203.0.113.9', '127.0.0.1', 'junk, 127.0.0.1'])
+def test_log_names_the_caller(proxy: Proxy, forged: str) -> None:
+    """The service logs who called nginx, whatever that caller says of itself."""
+    request_id = proxy.get('/', forwarded=forged)[1]['x-request-id']
+    [line] = [line for line in proxy.service.log().splitlines() if request_id in line]
+    assert f'web.request_log: {CALLER} GET / 200 ' in line
 
 
 def test_body_is_refused(proxy: Proxy) -> None:

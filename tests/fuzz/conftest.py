@@ -1,10 +1,16 @@
-"""The count of what was sent, which the closing report names."""
+"""The service that the raw connections meet, and the count of what was sent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+
+import engine
+from tests.service import Service, serving
+
+SLOTS, QUEUE_LIMIT = 1, 1
+THREADS = SLOTS + QUEUE_LIMIT + 4  # see gunicorn.conf.py
 
 SENT = pytest.StashKey[dict[str, int]]()
 
@@ -23,6 +29,32 @@ def count_sent(
         record_property('notes', f'{sent[request.node.nodeid]} cases')
 
     return count
+
+
+@pytest.fixture(scope='module')
+def running(
+    tmp_path_factory: pytest.TempPathFactory, built_engine: engine.Engine
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp('raw')
+    given = {'SLOTS': str(SLOTS), 'QUEUE_LIMIT': str(QUEUE_LIMIT)}
+    with serving(folder, ENGINE='warm', **given) as service:
+        yield service
+
+
+@pytest.fixture
+def service(running: Service) -> Iterator[Service]:
+    """Serves before and after, by one and the same worker, and logs no defect."""
+    before = len(running.log())
+    yield running
+    assert_serves(running)
+    log = running.log()
+    assert 'Traceback' not in log[before:]
+    assert log.count('Booting worker') == 1
+
+
+def assert_serves(service: Service) -> None:
+    assert service.get('/healthz').json() == {'status': 'ok'}
+    assert service.get('/uuid').status_code == 200
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,54 +5,23 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
-import engine
 from tests.fuzz import wire
-from tests.fuzz.conftest import CountSent
+from tests.fuzz.conftest import THREADS, CountSent, assert_serves
+from tests.fuzz.wire import CLOSE, GOOD, HOST, request
 from tests.paths import ROOT
-from tests.service import Service, serving
+from tests.service import Service
 
-SLOTS, QUEUE_LIMIT = 1, 1
-THREADS = SLOTS + QUEUE_LIMIT + 4  # see gunicorn.conf.py
 # So many at once that they would hold each thread, were one to be lost for each.
 MANY = 2 * THREADS
 # For those that a single thread could work off one after the other.
 CROWD = 10 * THREADS
 
-HOST = b'Host: 127.0.0.1\r\n'
-GOOD = b'GET / HTTP/1.1\r\n' + HOST + b'Connection: close\r\n\r\n'
 BODY = 20 * 1024 * 1024
 
 INNER = [b'Traceback', b'File "', b'.py', b'site-packages', bytes(ROOT), b'/tmp', b'/usr']
-
-
-@pytest.fixture(scope='module')
-def running(
-    tmp_path_factory: pytest.TempPathFactory, built_engine: engine.Engine
-) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp('raw')
-    given = {'SLOTS': str(SLOTS), 'QUEUE_LIMIT': str(QUEUE_LIMIT)}
-    with serving(folder, ENGINE='warm', **given) as service:
-        yield service
-
-
-@pytest.fixture
-def service(running: Service) -> Iterator[Service]:
-    """Serves before and after, by one and the same worker, and logs no defect."""
-    before = len(running.log())
-    yield running
-    assert_serves(running)
-    log = running.log()
-    assert 'Traceback' not in log[before:]
-    assert log.count('Booting worker') == 1
-
-
-def assert_serves(service: Service) -> None:
-    assert service.get('/healthz').json() == {'status': 'ok'}
-    assert service.get('/uuid').status_code == 200
 
 
 def assert_clean(answer: bytes, allowed: set[int]) -> None:
@@ -62,12 +31,6 @@ def assert_clean(answer: bytes, allowed: set[int]) -> None:
     assert set(found) <= allowed, answer
     for inner in INNER:
         assert inner not in answer
-
-
-def request(
-    line: bytes = b'GET / HTTP/1.1', *headers: bytes, body: bytes = b'', host: bytes = HOST
-) -> bytes:
-    return line + b'\r\n' + host + b''.join(each + b'\r\n' for each in headers) + b'\r\n' + body
 
 
 REFUSED = {
@@ -150,7 +113,6 @@ def test_refused(service: Service, count_sent: CountSent, name: str) -> None:
     count_sent(MANY)
 
 
-CLOSE = b'Connection: close'
 HARMLESS = {
     'empty line first': (b'\r\n' + GOOD, 200),
     'absolute form': (request(b'GET http://127.0.0.1/ HTTP/1.1', CLOSE), 200),
@@ -180,6 +142,11 @@ HARMLESS = {
         200,
     ),
     'unknown expectation of 100': (request(b'GET / HTTP/1.1', b'Expect: 100-CONTINUE', CLOSE), 200),
+    'script name': (request(b'GET / HTTP/1.1', b'SCRIPT_NAME: /a', CLOSE), 200),
+    'script name of a route': (
+        request(b'GET /a/metrics HTTP/1.1', b'SCRIPT_NAME: /a', CLOSE),
+        404,
+    ),
     'upgrade': (
         request(b'GET / HTTP/1.1', b'Upgrade: h2c', b'Connection: Upgrade, HTTP2-Settings, close'),
         200,
@@ -227,29 +194,6 @@ def test_big_body(service: Service, count_sent: CountSent, method: bytes, kind: 
     for answer in wire.exchange_many(service, THREADS + 1, data):
         assert_clean(answer, {413})
     count_sent(THREADS + 1)
-    assert service.log().count('Updating stack') == runs
-
-
-def test_smuggled(service: Service, count_sent: CountSent) -> None:
-    """A request inside the body of another is never taken for one."""
-    runs = service.log().count('Updating stack')
-    inner = request(b'GET /uuid HTTP/1.1')
-    length = b'Content-Length: %d' % len(inner)
-    chunked = b'Transfer-Encoding: chunked'
-    bodies = [
-        request(b'POST / HTTP/1.1', length, body=inner),
-        request(b'GET / HTTP/1.1', length, body=inner),
-        request(b'GET / HTTP/1.1', chunked, body=b'%x\r\n%s\r\n0\r\n\r\n' % (len(inner), inner)),
-        request(b'GET / HTTP/1.1', chunked, body=b'0\r\n\r\n' + inner),
-        request(b'GET / HTTP/1.1', length, chunked, body=b'0\r\n\r\n' + inner),
-        request(b'GET / HTTP/1.1', b'Transfer-Encoding:\x0bchunked', length, body=inner),
-        request(b'GET / HTTP/1.1', b'Transfer_Encoding: chunked', length, body=inner),
-    ]
-    for data in bodies:
-        answer = wire.exchange(service, data)
-        assert_clean(answer, {400, 413, 501})
-        assert len(wire.statuses(answer)) == 1
-    count_sent(len(bodies))
     assert service.log().count('Updating stack') == runs
 
 

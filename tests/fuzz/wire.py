@@ -16,6 +16,16 @@ from tests.service import Service
 DEADLINE = 60.0
 STATUS = re.compile(rb'HTTP/1\.[01] (\d{3}) [A-Z]')  # no newline ends the body before it
 
+HOST = b'Host: 127.0.0.1\r\n'
+CLOSE = b'Connection: close'
+GOOD = b'GET / HTTP/1.1\r\n' + HOST + CLOSE + b'\r\n\r\n'
+
+
+def request(
+    line: bytes = b'GET / HTTP/1.1', *headers: bytes, body: bytes = b'', host: bytes = HOST
+) -> bytes:
+    return line + b'\r\n' + host + b''.join(each + b'\r\n' for each in headers) + b'\r\n' + body
+
 
 def connect(service: Service, receive_buffer: int = 0) -> socket.socket:
     address = urlsplit(service.url)

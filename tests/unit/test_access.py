@@ -46,6 +46,25 @@ def test_token_file(tmp_path: Path) -> None:
     assert Settings.from_env({'API_TOKEN_FILE': str(file)}).api_token == TOKEN
 
 
+@pytest.mark.parametrize('text', [f'{TOKEN}\n', f' {TOKEN}', f'{TOKEN}\r\n'])
+def test_token_has_nothing_around_it(text: str) -> None:
+    """A token is the same with a line break or a space around it, wherever it comes from."""
+    settings = Settings.from_env({'API_TOKEN': text, 'HOST': '0.0.0.0'})
+    headers = {'Authorization': f'Bearer {TOKEN}'}
+    asked = testing.TestClient(api.create_app(settings=settings, check=lambda: None))
+    assert asked.simulate_get('/', headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize('text', [' ', '\n', 'two\nlines', 'gr\u00fcn'])
+def test_token_that_no_request_carries(tmp_path: Path, text: str) -> None:
+    """A token that is empty, or that no header could hold, is refused at start."""
+    file = tmp_path / 'token'
+    file.write_text(text)
+    for given in ({'API_TOKEN': text}, {'API_TOKEN_FILE': str(file)}):
+        with pytest.raises(SettingsError, match=next(iter(given))):
+            Settings.from_env(given)
+
+
 def test_secrets_are_not_shown() -> None:
     """Neither token, nor passphrase, nor the backend's URL is in the settings' own words."""
     settings = Settings(api_token='s1', passphrase='s2', backend_url='postgres://u:s3@h/d')

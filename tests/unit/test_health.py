@@ -18,7 +18,7 @@ from settings import Settings
 from tests.fake_pulumi import FakeEngine, MakeSlots
 from tests.paths import ROOT
 from tests.problem import assert_problem
-from web import openapi, request_log
+from web import health, openapi, request_log
 from web.health import NotReadyError
 
 SETTINGS = Settings(allowed_hosts='falconframework.org')  # what the test client says
@@ -33,8 +33,12 @@ class Check:
 
     def __call__(self) -> None:
         self.count += 1
+        self.look()
         if self.reason:
             raise NotReadyError(self.reason)
+
+    def look(self) -> None:
+        """Take no time."""
 
 
 def client(
@@ -66,6 +70,70 @@ def test_readiness_is_cached() -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: asked.simulate_get('/readyz'), range(20)))
     assert check.count == 1
+
+
+class HeldCheck(Check):
+    """Does not end before it is let go."""
+
+    def __init__(self, reason: str | None = None) -> None:
+        super().__init__(reason)
+        self.begun, self.let_go = threading.Event(), threading.Event()
+
+    def look(self) -> None:
+        self.begun.set()
+        assert self.let_go.wait(20)
+
+
+def test_first_check_holds_one_caller() -> None:
+    """While the first check goes on, all other callers are told so at once."""
+    check = HeldCheck()
+    asked = client(check)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(asked.simulate_get, '/readyz')
+        assert check.begun.wait(20)
+        try:
+            others = [pool.submit(asked.simulate_get, '/readyz').result(10) for _ in range(50)]
+        finally:
+            check.let_go.set()
+    for other in others:
+        assert_problem(other.status_code, other.headers, other.json, 503)
+        assert int(other.headers['retry-after']) > 0
+    assert first.result().status_code == 200
+    assert asked.simulate_get('/readyz').status_code == 200
+    assert check.count == 1
+
+
+@pytest.mark.parametrize(('reason', 'status'), [(None, 200), ('The engine is missing.', 503)])
+def test_old_result_is_served_while_it_is_renewed(
+    monkeypatch: pytest.MonkeyPatch, reason: str | None, status: int
+) -> None:
+    """A result that is too old is still the answer for those who come while one looks again."""
+    monkeypatch.setattr(health, 'FRESH', 0.0)
+    check = HeldCheck(reason)
+    check.let_go.set()
+    asked = client(check)
+    assert asked.simulate_get('/readyz').status_code == status
+    check.let_go.clear()
+    check.begun.clear()
+    check.reason = None if reason else 'The backend does not answer.'
+    with ThreadPoolExecutor(2) as pool:
+        renewing = pool.submit(asked.simulate_get, '/readyz')
+        assert check.begun.wait(20)
+        try:
+            assert pool.submit(asked.simulate_get, '/readyz').result(10).status_code == status
+        finally:
+            check.let_go.set()
+    assert renewing.result().status_code != status
+
+
+def test_failing_check_is_made_again() -> None:
+    """A defect of a check is told to the one who met it, and does not stop the next check."""
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    asked = client(fail)
+    assert [asked.simulate_get('/readyz').status_code for _ in range(2)] == [500, 500]
 
 
 def test_metrics(fake: FakeEngine, make_slots: MakeSlots) -> None:

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import os
+import runpy
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
+from gunicorn import util  # type: ignore[import-untyped]
+from gunicorn.config import Config  # type: ignore[import-untyped]
 
 from settings import Settings, SettingsError
 from tests.paths import ROOT
 
+GunicornConf = Callable[..., dict[str, Any]]
+
 README = (ROOT / 'README.md').read_text()
+
+
+@pytest.fixture
+def gunicorn_conf(monkeypatch: pytest.MonkeyPatch) -> Iterator[GunicornConf]:
+    """Return a function that runs gunicorn.conf.py with settings as given."""
+    umask = os.umask(0)
+
+    def run(**given: str) -> dict[str, Any]:
+        for variable, value in given.items():
+            monkeypatch.setenv(variable, value)
+        return runpy.run_path(str(ROOT / 'gunicorn.conf.py'))
+
+    yield run
+    os.umask(umask)  # The file sets that of the process.
 
 
 @pytest.mark.parametrize('field', fields(Settings), ids=lambda field: field.metadata['variable'])
@@ -53,12 +75,46 @@ def test_given(tmp_path: Path) -> None:
         ('STACK', '-dev'),
         ('LOG_LEVEL', 'loud'),
         ('RUNS_PER_HISTORY', '0'),
+        ('TRUSTED_PROXIES', 'nginx.example.org'),
+        ('TRUSTED_PROXIES', '10.0.0.1/8'),
+        ('TRUSTED_PROXIES', '*'),
     ],
 )
 def test_refused(variable: str, value: str) -> None:
     """A value that cannot be used is refused by the name of its setting."""
     with pytest.raises(SettingsError, match=variable):
         Settings.from_env({variable: value})
+
+
+@pytest.mark.parametrize(
+    ('host', 'bound'),
+    [
+        ('127.0.0.1', ('127.0.0.1', 8000)),
+        ('localhost', ('localhost', 8000)),
+        ('::1', ('::1', 8000)),
+        ('::', ('::', 8000)),
+        ('2001:db8::7', ('2001:db8::7', 8000)),
+    ],
+)
+def test_gunicorn_binds_any_host(gunicorn_conf: GunicornConf, host: str, bound: object) -> None:
+    """gunicorn reads out of `bind` the host and the port that were set."""
+    given = gunicorn_conf(HOST=host, API_TOKEN='a-token')
+    assert util.parse_address(given['bind']) == bound
+
+
+@pytest.mark.parametrize(
+    ('proxies', 'trusted'), [('', ''), ('10.0.0.1, fd00::/8,', '10.0.0.1/32,fd00::/8')]
+)
+def test_gunicorn_trusts_the_same_proxies(
+    gunicorn_conf: GunicornConf, proxies: str, trusted: str
+) -> None:
+    """Nobody but a trusted proxy tells gunicorn the scheme, and nobody where the routes begin."""
+    given = gunicorn_conf(TRUSTED_PROXIES=proxies)
+    config = Config()
+    for name in ('forwarded_allow_ips', 'forwarder_headers'):
+        config.set(name, given[name])
+    assert ','.join(config.forwarded_allow_ips) == trusted
+    assert config.forwarder_headers == []
 
 
 def test_frozen() -> None:

@@ -1,0 +1,118 @@
+"""Where the service listens and how: any loopback address, plain HTTP, and health at any time."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+import engine
+from runs import program_venv
+from tests import processes
+from tests.paths import ROOT
+from tests.service import START_DEADLINE, serving
+
+HOSTS = ['127.0.0.1', '::1', 'localhost']
+
+
+@pytest.fixture(autouse=True)
+def engine_is_built(built_engine: engine.Engine) -> None:
+    """Nothing here waits for the first build."""
+
+
+def test_gunicorn_on_ipv6(tmp_path: Path) -> None:
+    """gunicorn listens on an IPv6 address as on any other."""
+    with serving(tmp_path, HOST='::1') as service:
+        assert service.url.startswith('http://[::1]:')
+        assert service.get('/').json() == {'response': 'hello, world'}
+
+
+@contextmanager
+def own_server(tmp_path: Path, host: str) -> Iterator[int]:
+    """Run `python api.py`; yields its port."""
+    log = tmp_path / 'log'
+    with log.open('wb') as output:
+        process = subprocess.Popen(
+            [sys.executable, 'api.py'],
+            cwd=ROOT,
+            env={**os.environ, 'HOST': host, 'PORT': '0', 'STATE_DIR': str(tmp_path / 'state')},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        ends_at = time.monotonic() + START_DEADLINE
+        while not (found := re.search(r'Serving on port (\d+)', log.read_text())):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < ends_at
+            time.sleep(0.05)  # it tells nobody but its output when it listens
+        yield int(found[1])
+    finally:
+        processes.kill_tree(process.pid)
+        process.wait()
+
+
+@pytest.mark.parametrize('host', HOSTS)
+def test_own_server(tmp_path: Path, host: str) -> None:
+    """`python api.py` listens on any loopback address."""
+    with own_server(tmp_path, host) as port:
+        netloc = f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
+        assert requests.get(f'http://{netloc}/', timeout=60).json() == {'response': 'hello, world'}
+
+
+def test_tls_is_refused(tmp_path: Path) -> None:
+    """gunicorn with a certificate does not start, and says what to put in front."""
+    key, certificate = tmp_path / 'key.pem', tmp_path / 'certificate.pem'
+    subprocess.run(
+        [
+            *('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=localhost'),
+            *('-keyout', str(key), '-out', str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    done = subprocess.run(
+        [
+            *(sys.executable, '-m', 'gunicorn', '--certfile', str(certificate)),
+            *('--keyfile', str(key), 'api:api'),
+        ],
+        cwd=ROOT,
+        env={**os.environ, 'PORT': '0', 'STATE_DIR': str(tmp_path / 'state')},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=START_DEADLINE,
+    )
+    assert done.returncode == 1
+    assert 'deploy/nginx.conf' in done.stderr
+    assert 'Booting worker' not in done.stderr
+
+
+def test_health_while_readiness_waits(tmp_path: Path) -> None:
+    """Any number of callers that ask for readiness leave threads for health and for runs."""
+    program_venv.ensure(ROOT / 'burner-program')
+    callers = 50
+    with socket.create_server(('127.0.0.1', 0)) as silent, ThreadPoolExecutor(callers) as pool:
+        silent.settimeout(START_DEADLINE)
+        backend = f'postgres://u:p@127.0.0.1:{silent.getsockname()[1]}/db?sslmode=disable'
+        given = {'SLOTS': '1', 'QUEUE_LIMIT': '1', 'PULUMI_BACKEND_URL': backend}
+        with serving(tmp_path, **given) as service:
+            asked = [pool.submit(service.get, '/readyz') for _ in range(callers)]
+            connection, _ = silent.accept()  # the check has come so far
+            with connection:
+                others = as_completed(asked)
+                for _ in range(callers - 1):
+                    next(others)
+                assert service.get('/healthz').status_code == 200
+                assert [each.done() for each in asked].count(False) == 1
+            assert {each.result().status_code for each in asked} == {503}

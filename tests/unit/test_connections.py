@@ -1,0 +1,246 @@
+"""The main loop of the worker: whatever a socket answers there, at most its connection ends."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import inspect
+import re
+import selectors
+import socket
+import time
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import gunicorn  # type: ignore[import-untyped]
+import pytest
+from gunicorn.config import Config  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from gunicorn.http import message, parser, unreader  # type: ignore[import-untyped]
+from gunicorn.workers import base, gthread  # type: ignore[import-untyped]
+
+from tests.paths import ROOT
+from web.connections import MAX_HEAD, GuardedWorker
+
+DEADLINE = 30.0
+REQUEST = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+LAST = b'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+TOO_LONG = b'a' * (MAX_HEAD + 1)
+ERRORS = [
+    *(errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.EBADF, errno.EINVAL),
+    *(errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC, errno.ETIMEDOUT),
+]
+
+
+class Fault:
+    """Lets one call of many fail, counted over all that may."""
+
+    def __init__(self, fails: int = 0, number: int = 0) -> None:
+        self.calls = 0
+        self._fails = fails
+        self._number = number
+
+    def __call__(self) -> None:
+        self.calls += 1
+        if self.calls == self._fails:
+            raise OSError(self._number, 'as the test wants')
+
+
+class FaultySocket(socket.socket):
+    """A connection whose calls may fail."""
+
+    fault: Fault
+
+    def setsockopt(self, *args: Any) -> None:
+        self.fault()
+        super().setsockopt(*args)
+
+    def setblocking(self, flag: bool) -> None:
+        self.fault()
+        super().setblocking(flag)
+
+    def recv(self, *args: Any) -> bytes:
+        self.fault()
+        return super().recv(*args)
+
+    def send(self, *args: Any) -> int:
+        self.fault()
+        return super().send(*args)
+
+    def sendall(self, *args: Any) -> None:
+        self.fault()
+        super().sendall(*args)
+
+    def shutdown(self, how: int) -> None:
+        self.fault()
+        super().shutdown(how)
+
+
+class FaultyListener(socket.socket):
+    """A listener whose accept may fail, and whose connections' calls may."""
+
+    fault: Fault
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        self.fault()
+        accepted, address = super().accept()
+        connection = FaultySocket(fileno=accepted.detach())
+        connection.fault = self.fault
+        return connection, address
+
+
+class FaultyPoller(selectors.DefaultSelector):
+    """A poller that may have no room for one more socket."""
+
+    fault: Fault
+
+    def register(self, *args: Any) -> selectors.SelectorKey:
+        self.fault()
+        return super().register(*args)
+
+
+def app(environ: dict[str, str], start_response: Callable[..., object]) -> Iterator[bytes]:
+    start_response('200 OK', [('Content-Length', '5')])
+    yield b'hello'
+    if environ['PATH_INFO'] == '/broken':
+        raise ZeroDivisionError
+    if environ['PATH_INFO'] == '/ended':
+        raise KeyboardInterrupt
+
+
+class Loop:
+    """A worker's main loop, of which the test takes each turn."""
+
+    def __init__(self) -> None:
+        config = Config()
+        config.set('threads', 2)
+        config.set('loglevel', 'critical')
+        self.listener = FaultyListener()
+        self.listener.bind(('127.0.0.1', 0))
+        self.listener.listen()
+        self.worker = GuardedWorker(1, 1, [self.listener], None, 30, config, Logger(config))
+        self.worker.wsgi = app
+        self.worker.tpool = self.worker.get_thread_pool()
+        self.worker.poller = FaultyPoller()
+        self.worker.method_queue.init()
+        self.begin(Fault())
+        queue = self.worker.method_queue
+        self.worker.poller.register(queue.fileno(), selectors.EVENT_READ, queue.run_callbacks)
+        self.worker.poller.register(self.listener, selectors.EVENT_READ, self.worker.accept)
+
+    def begin(self, fault: Fault) -> None:
+        """Count the calls from here on, and let one fail."""
+        self.listener.fault = self.worker.poller.fault = fault
+
+    def turn_until(self, condition: Callable[[], bool]) -> None:
+        ends_at = time.monotonic() + DEADLINE
+        while not condition():
+            assert time.monotonic() < ends_at
+            self.worker.wait_for_and_dispatch_events(0.01)
+            self.worker.murder_pending()
+
+    def exchange(self, data: bytes) -> list[bytes]:
+        """Send something as a client, and return the statuses that come until the end."""
+        answer = bytearray()
+        with socket.create_connection(self.listener.getsockname()) as client:
+            client.setblocking(False)
+            client.send(data)
+
+            def is_at_end() -> bool:
+                try:
+                    received = client.recv(65536)
+                except BlockingIOError:
+                    return False
+                except ConnectionResetError:
+                    return True
+                answer.extend(received)
+                return not received
+
+            self.turn_until(is_at_end)
+        self.turn_until(lambda: self.worker.nr_conns == 0)
+        return re.findall(rb'HTTP/1.1 (\d+)', answer)
+
+    def close(self) -> None:
+        self.worker.tpool.shutdown()
+        self.worker.poller.close()
+        self.worker.method_queue.close()
+        self.worker.tmp.close()
+        self.listener.close()
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    made = Loop()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize('data', [LAST, REQUEST + LAST, REQUEST + TOO_LONG], ids=['1', '2', '431'])
+@pytest.mark.parametrize('number', ERRORS, ids=errno.errorcode.get)
+def test_an_error_ends_its_connection(loop: Loop, data: bytes, number: int) -> None:
+    """Whichever call of a socket or of the poller fails, the loop goes on and loses no count."""
+    counted = Fault()
+    loop.begin(counted)
+    whole = loop.exchange(data)
+    for fails in range(1, counted.calls + 1):
+        loop.begin(Fault(fails, number))
+        answer = loop.exchange(data)
+        assert answer == whole[: len(answer)]
+        assert not loop.worker.waiting
+    loop.begin(Fault())
+    assert loop.exchange(data) == whole
+
+
+@pytest.mark.parametrize('path', [b'/broken', b'/ended'])
+def test_a_thread_fails(loop: Loop, path: bytes) -> None:
+    """A request that its thread leaves by an error ends its connection, and not the loop."""
+    assert loop.exchange(REQUEST.replace(b'/', path, 1)) == [b'200']
+    assert loop.exchange(LAST) == [b'200']
+
+
+def test_threads_run_from_the_start(loop: Loop) -> None:
+    """No thread is left to be started by the loop, where a failure to do so would end it."""
+    assert len(loop.worker.tpool._threads) == loop.worker.cfg.threads
+
+
+@pytest.mark.parametrize(
+    ('setting', 'value'),
+    [
+        ('certfile', __file__),
+        ('keyfile', __file__),
+        ('protocol', 'uwsgi'),
+        ('proxy_protocol', 'v1'),
+        ('http_protocols', 'h1,h2'),
+    ],
+)
+def test_what_cannot_be_guarded_is_refused(setting: str, value: str) -> None:
+    """A protocol that does not begin with the head of a request is refused at start."""
+    config = Config()
+    GuardedWorker.check_config(config, Logger(config))
+    config.set(setting, value)
+    with pytest.raises(SystemExit, match='nginx'):
+        GuardedWorker.check_config(config, Logger(config))
+
+
+# What web/connections.py was written against. Where one has changed: read what the loop and the
+# threads now do with a connection, see that the guard still holds, and only then renew the digest.
+WRITTEN_AGAINST = {
+    base: '9a39e0e16d623329',
+    gthread: '2aa395873b3e9084',
+    message: '408e5f03f30353f9',
+    parser: '618c7c5a229709e5',
+    unreader: 'a28537df77eb34f0',
+}
+
+
+@pytest.mark.parametrize('module', WRITTEN_AGAINST, ids=lambda module: module.__name__)
+def test_gunicorn_is_as_it_was_read(module: ModuleType) -> None:
+    """The modules of gunicorn that the guard rests on are the ones that it was written against."""
+    source = inspect.getsource(module).encode()
+    assert hashlib.sha256(source).hexdigest()[:16] == WRITTEN_AGAINST[module]
+
+
+def test_gunicorn_is_pinned() -> None:
+    """Nobody gets another gunicorn than the one that the guard was written against."""
+    assert f'gunicorn=={gunicorn.__version__}\n' in (ROOT / 'requirements.txt').read_text()
