@@ -217,7 +217,7 @@ def test_audit(
     error: type[Exception] | None,
     result: str,
 ) -> None:
-    """Each run leaves one line that says who did what to which stack, and how it ended."""
+    """A run and its destroy leave a line each: who did what to which stack, how it ended."""
 
     def fail() -> None:
         if error:
@@ -227,8 +227,11 @@ def test_audit(
     fake.prepare = lambda command: setattr(command, 'during_up', fail)
     with caplog.at_level(logging.INFO, logger='audit'):
         client(spin_up=lambda kind: api.spin_up_program(kind, slots)).simulate_get('/id')
-    [line] = [each.getMessage() for each in caplog.records if each.name == 'audit']
-    assert line == f"caller=127.0.0.1 stack=dev action='run id' result={result}"
+    lines = [each.getMessage() for each in caplog.records if each.name == 'audit']
+    assert lines == [
+        "caller=127.0.0.1 stack=dev action='destroy' result=succeeded",
+        f"caller=127.0.0.1 stack=dev action='run id' result={result}",
+    ]
 
 
 def test_json_log() -> None:
