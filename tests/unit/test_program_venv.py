@@ -25,6 +25,14 @@ from runs.program_venv import ensure
 ensure(Path(sys.argv[1]))
 """
 
+# A package whose build backend is beside it, so that nothing has to be installed for its build.
+SLOW = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
@@ -105,8 +113,9 @@ def test_late(program: Path) -> None:
     """What does not end in time is killed with all that it started, and made anew next time."""
     slow = program / 'slow'
     slow.mkdir()
-    (slow / 'setup.py').write_text('import time\ntime.sleep(600)\n')
-    (program / 'requirements.txt').write_text('--no-build-isolation\n./slow\n')
+    (slow / 'backend.py').write_text('import time\ntime.sleep(600)\n')
+    (slow / 'pyproject.toml').write_text(SLOW)
+    (program / 'requirements.txt').write_text('./slow\n')
     ensured = time.monotonic()
     with pytest.raises(VenvLateError, match='did not end in time'):
         ensure(program, limit=8)
