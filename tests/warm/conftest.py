@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,36 @@ def cold(engine_bin: Path) -> auto.PulumiCommand:
     command.command = str(engine_bin / 'pulumi')
     command.version = None
     return command
+
+
+@pytest.fixture(scope='module')
+def stock(cold: auto.PulumiCommand, shared_warm: WarmPulumi) -> auto.PulumiCommand:
+    """The stock CLI with its version, which the SDK wants to know for events."""
+    cold.version = shared_warm.version
+    return cold
+
+
+@pytest.fixture
+def chance(record_property: Callable[[str, object], None]) -> random.Random:
+    """What a test leaves to chance; the printed seed, given as FAULT_SEED, does it again."""
+    seed = int(os.environ.get('FAULT_SEED', random.SystemRandom().randrange(2**32)))
+    print(f'FAULT_SEED={seed}')
+    record_property('notes', f'seed {seed}')
+    return random.Random(seed)
+
+
+@pytest.fixture
+def rounds(
+    whole: bool, record_property: Callable[[str, object], None]
+) -> Callable[[int, int], range]:
+    """Returns a function that takes the bounded and the whole number of rounds of a test."""
+
+    def choose(bounded: int, all_of_them: int) -> range:
+        chosen = all_of_them if whole else bounded
+        record_property('rounds', chosen)
+        return range(chosen)
+
+    return choose
 
 
 def new_warm(engine_bin: Path) -> WarmPulumi:

@@ -28,6 +28,7 @@ class Project:
 
     def __init__(self, folder: Path, engine_bin: Path, program: str = RANDOM_PROGRAM) -> None:
         self.folder = folder
+        self.engine_bin = engine_bin
         folder.mkdir()
         (folder.parent / f'{folder.name}-state').mkdir()
         self.env = {

@@ -20,6 +20,9 @@ import logging  # noqa: E402, F401
 import runpy  # noqa: E402, F401
 import traceback  # noqa: E402, F401
 
+import grpc._channel  # noqa: E402  Late: when the exec script opens the first channel.
+import grpc._simple_stubs  # noqa: E402
+import grpc.experimental  # noqa: E402, F401
 import pulumi  # noqa: E402
 import pulumi.runtime  # noqa: E402, F401
 
@@ -28,19 +31,27 @@ _BASELINE = frozenset(sys.modules)
 sys.path.insert(0, _HERE)
 import ending  # noqa: E402
 import packages  # noqa: E402
+import preloaded  # noqa: E402
 import zygote  # noqa: E402
 
 sys.path.pop(0)
+for _module in (ending, packages, preloaded, zygote):
+    del sys.modules[_module.__name__]  # A program and its packages may have some of the same name.
 
 with open(_EXEC_SCRIPT, 'rb') as file:
     code = compile(file.read(), _EXEC_SCRIPT, 'exec')
 packages.preload()
-_PRELOADED = frozenset(sys.modules)
+_SNAPSHOT = packages.Snapshot()
+_GREETING = packages.greeting()
+_KEPT = dict(sys.modules)
+preloaded.Preloaded(_BASELINE)
 
-job = zygote.serve(packages.greeting(), packages.Snapshot())
-namespace = zygote.become(job, _EXEC_SCRIPT, _BASELINE)
+job = zygote.serve(_GREETING, _SNAPSHOT)
 try:
-    exec(code, namespace)
+    exec(code, vars(zygote.become(job, _EXEC_SCRIPT)))
 except SystemExit as end:
-    ending.quick(end, _PRELOADED)
+    ending.quick(end, _KEPT)
     raise  # An end that is not quick: let the interpreter find its way.
+except BaseException:
+    ending.hide_host(code)
+    raise

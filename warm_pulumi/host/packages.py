@@ -16,14 +16,8 @@ from typing import Any
 _NO_PLUGIN = {'pulumi', 'pulumi-policy', 'pulumi-esc-sdk'}
 
 
-# Imported by gRPC only when a program's first channel is opened.
-_LATE = ('grpc._channel', 'grpc._simple_stubs', 'grpc.experimental')
-
-
 def preload() -> None:
-    """Imports what a program is most likely to import, and slow: gRPC, the SDKs of providers."""
-    for module in _LATE:
-        importlib.import_module(module)
+    """Imports what a program is most likely to import, and slow: the SDKs of providers."""
     for name, _, folder in _installed():
         module = name.replace('-', '_')
         if os.path.isdir(os.path.join(folder, module)):

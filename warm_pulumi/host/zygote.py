@@ -9,6 +9,7 @@ closes its end, the child and all it started are killed.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -20,11 +21,13 @@ import sys
 import types
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from typing import Any, Protocol
 
 import pulumi
 
 _NUMBER = struct.Struct('=i')
+_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Job:
     argv: list[str]
     cwd: str
     env: dict[str, str]
+    umask: int
     debug: bool
 
 
@@ -57,6 +61,8 @@ class _Zygote:
         self._control = control
         self._snapshot = snapshot
         self._children: dict[int, socket.socket] = {}
+        self._pid = os.getpid()
+        self._prctl = ctypes.CDLL(None).prctl
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ, self._accept)
         self._wakeup = socket.socketpair()
@@ -109,7 +115,10 @@ class _Zygote:
             life.close()
 
     def _leave(self, life: socket.socket, stdout: int, stderr: int) -> None:
-        """Turns the forked copy of the zygote into a process of its own."""
+        """Turns the forked copy of the zygote into a process of its own, that dies with it."""
+        self._prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != self._pid:  # It has died already.
+            os._exit(1)
         os.setpgid(0, 0)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -138,28 +147,33 @@ def _report(life: socket.socket, number: int) -> None:
         life.send(_NUMBER.pack(number), socket.MSG_NOSIGNAL)
 
 
-def become(job: Job, exec_script: str, baseline: frozenset[str]) -> dict[str, Any]:
+def become(job: Job, exec_script: str) -> types.ModuleType:
     """Gives the child the surroundings in which the stock host would have started it.
 
-    Returns the namespace of a new ``__main__`` to execute the exec script in.
+    Returns a new ``__main__`` to execute the exec script in.
     """
     os.environ.clear()
     os.environ.update(job.env)
+    os.umask(job.umask)
     os.chdir(job.cwd)
     sys.argv = [exec_script, *job.argv]
-    sys.path.insert(0, os.path.dirname(os.path.abspath(exec_script)))
-    _forget_shadowed(job.cwd, baseline)
+    sys.orig_argv = [sys.orig_argv[0], *sys.argv]
+    if not getattr(sys.flags, 'safe_path', False):  # Of Python 3.11.
+        sys.path.insert(0, os.path.dirname(os.path.abspath(exec_script)))
     if not job.debug:
         pulumi.log.debug = lambda *_, **__: None  # The engine would only drop what it gets.
+    return _new_main(exec_script)
+
+
+def _new_main(exec_script: str) -> types.ModuleType:
+    """A ``__main__`` with the attributes that the interpreter gives that of a script."""
     main = types.ModuleType('__main__')
-    main.__file__ = exec_script
+    vars(main).update(
+        __annotations__={},
+        __builtins__=sys.modules['builtins'],
+        __cached__=None,
+        __file__=exec_script,
+        __loader__=SourceFileLoader('__main__', exec_script),
+    )
     sys.modules['__main__'] = main
-    return main.__dict__
-
-
-def _forget_shadowed(program: str, baseline: frozenset[str]) -> None:
-    """Unloads what a module of the same name beside the program would win over."""
-    beside = {name.partition('.')[0] for name in os.listdir(program)}
-    for name in list(sys.modules):
-        if name not in baseline and name.partition('.')[0] in beside:
-            del sys.modules[name]
+    return main

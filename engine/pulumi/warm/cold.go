@@ -8,13 +8,13 @@ import (
 )
 
 // runCold hands a command that is not served here to the stock CLI, with the same output.
-func runCold(cli string, r request, interrupts *interrupts) (int, error) {
-	command := exec.Command(cli, r.Args...)
+func (s *server) runCold(r request) (int, error) {
+	command := exec.Command(s.cli, r.Args...)
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
-	if err := command.Start(); err != nil {
+	if err := s.spawner.start(command); err != nil {
 		return 0, err
 	}
-	interrupts.setCold(command.Process)
+	s.interrupts.setCold(command.Process)
 
 	err := command.Wait()
 	var exit *exec.ExitError

@@ -190,5 +190,5 @@ func dieOfPanic(finished *bool) {
 	fmt.Fprintf(os.Stderr, "The Pulumi CLI encountered a fatal error. This is a bug!\n"+
 		"Pulumi Version:   %s\nGo Version:       %s\nPanic:            %s\n\n%s\n",
 		version.Version, runtime.Version(), payload, debug.Stack())
-	os.Exit(1)
+	exit(1)
 }

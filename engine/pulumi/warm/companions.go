@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -19,10 +18,10 @@ import (
 const lineLimit = 60 * time.Second
 
 // companions are the processes that stay warm beside the engine: the program host and providers.
-// They are its children so that they cannot outlive it: their stdin ends, and the kernel kills them.
+// They are its children, and cannot outlive it: see spawner.
 type companions struct {
 	running map[string]*companion
-	spawn   chan func()
+	spawner spawner
 }
 
 // process is what to start.
@@ -46,16 +45,8 @@ type companion struct {
 	exited chan struct{}
 }
 
-func newCompanions() *companions {
-	c := &companions{running: map[string]*companion{}, spawn: make(chan func())}
-	go func() {
-		// The parent-death signal fires at the death of the thread that forked, so that thread stays.
-		runtime.LockOSThread()
-		for start := range c.spawn {
-			start()
-		}
-	}()
-	return c
+func newCompanions(spawner spawner) *companions {
+	return &companions{running: map[string]*companion{}, spawner: spawner}
 }
 
 // start returns the named companion once it is ready; one that died or differs is replaced.
@@ -86,12 +77,6 @@ func (c *companions) stop(name string) {
 	<-companion.exited
 }
 
-func (c *companions) stopAll() {
-	for name := range c.running {
-		c.stop(name)
-	}
-}
-
 func (c *companions) launch(wanted process) (*companion, error) {
 	ours, theirs, err := packetPair()
 	if err != nil {
@@ -104,14 +89,11 @@ func (c *companions) launch(wanted process) (*companion, error) {
 	for name, value := range wanted.env {
 		command.Env = append(command.Env, name+"="+value)
 	}
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stdout, err := command.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	started := make(chan error)
-	c.spawn <- func() { started <- command.Start() }
-	if err := <-started; err != nil {
+	if err := c.spawner.start(command); err != nil {
 		return nil, err
 	}
 	fresh := &companion{

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +31,7 @@ type programHost struct {
 	zygote  *companion
 	about   zygoteGreeting
 	env     map[string]string
+	umask   int
 	debug   bool
 	address string
 }
@@ -63,17 +66,26 @@ func newProgramHost(companions *companions) (*programHost, error) {
 // prepare makes sure that a zygote is ready and, for a command that may run the program, that what it
 // has imported is still what is installed: looking at some hundred files takes a few milliseconds.
 func (h *programHost) prepare(wanted process, r request) error {
+	if hasRelative(r.Env["PYTHONPATH"]) {
+		return errors.New("an interpreter for this has to start in the program's folder")
+	}
 	for {
 		zygote, err := h.companions.start(hostName, wanted)
 		if err != nil {
 			return err
 		}
 		if !mayRunProgram(r) || isCurrent(zygote) {
-			h.zygote, h.env, h.debug = zygote, r.Env, showsDebug(r)
+			h.zygote, h.env, h.umask, h.debug = zygote, r.Env, r.Umask, showsDebug(r)
 			return json.Unmarshal([]byte(zygote.first), &h.about)
 		}
 		h.companions.stop(hostName)
 	}
+}
+
+func hasRelative(paths string) bool {
+	return slices.ContainsFunc(filepath.SplitList(paths), func(path string) bool {
+		return !filepath.IsAbs(path)
+	})
 }
 
 // mayRunProgram tells whether the command runs the program: refresh and destroy do so only when asked,
@@ -185,7 +197,9 @@ func (h *programHost) job(r *pulumirpc.RunRequest) (programJob, error) {
 		env["PULUMI_CONFIG"] = string(config)
 	}
 	env["PULUMI_CONFIG_SECRET_KEYS"] = string(keys)
-	return programJob{Argv: h.arguments(r), Cwd: r.GetPwd(), Env: env, Debug: h.debug}, nil
+	return programJob{
+		Argv: h.arguments(r), Cwd: r.GetPwd(), Env: env, Umask: h.umask, Debug: h.debug,
+	}, nil
 }
 
 // arguments are those of pulumi-language-python-exec.

@@ -6,18 +6,9 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/pulumi/pulumi/pkg/v3/backend"
 	"github.com/pulumi/pulumi/pkg/v3/engine"
-)
-
-const (
-	// cancelGrace is what a cancelled command gets, after its owner died, to finish the steps that
-	// are under way: as generous as the CLI's own users are with the second Ctrl-C.
-	cancelGrace = 60 * time.Second
-	// terminateGrace is what it gets after the second interrupt.
-	terminateGrace = 10 * time.Second
 )
 
 // interrupts delivers SIGINT and SIGTERM to the command that runs, and to nobody when none does.
@@ -30,8 +21,10 @@ type interrupts struct {
 	pending bool
 	scopes  int
 	cold    *os.Process
-	gone    bool
-	idle    chan struct{}
+	// early is the id of a command that was interrupted before it began.
+	early int
+	// ending tells that every command that begins is to be cancelled.
+	ending bool
 	// raised tells that a signal of our own has not arrived yet.
 	raised bool
 	// releases end what the operations of a command leave to the end of the process: their plugins
@@ -41,15 +34,8 @@ type interrupts struct {
 }
 
 func newInterrupts() *interrupts {
-	i := &interrupts{idle: make(chan struct{}, 1)}
+	i := &interrupts{}
 	i.arrived = sync.NewCond(&i.mu)
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		for range signals {
-			i.note()
-		}
-	}()
 	// Nobody listens here: a reader that went away makes writes fail, not the process. To ignore the
 	// signals would do as well, were it not inherited by plugins.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE, syscall.SIGHUP)
@@ -57,24 +43,22 @@ func newInterrupts() *interrupts {
 	return i
 }
 
-// note remembers a signal that no scope hears, and forwards it to a cold command.
+// note takes in a signal that has arrived, which the scopes that are open have heard themselves.
 func (i *interrupts) note() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	ours := i.raised
 	i.raised = false
 	i.arrived.Broadcast()
-	switch {
-	case i.cold != nil:
-		_ = i.cold.Signal(os.Interrupt)
-	case i.running != 0 && i.scopes == 0:
-		i.pending = true
+	if !ours && i.running != 0 && i.scopes == 0 {
+		i.deliver()
 	}
 }
 
 func (i *interrupts) begin(id int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.running, i.pending = id, i.gone
+	i.running, i.pending = id, i.ending || i.early == id
 }
 
 func (i *interrupts) end() {
@@ -87,10 +71,6 @@ func (i *interrupts) end() {
 		release()
 	}
 	i.running, i.pending, i.cold, i.releases = 0, false, nil, nil
-	select {
-	case i.idle <- struct{}{}:
-	default:
-	}
 }
 
 // setCold names the process of the stock CLI that runs in place of a command of our own.
@@ -99,43 +79,48 @@ func (i *interrupts) setCold(process *os.Process) {
 	defer i.mu.Unlock()
 	i.cold = process
 	if i.pending {
-		_ = process.Signal(os.Interrupt)
+		i.deliver()
 	}
 }
 
-// ownerGone cancels what runs, waits for its end, and ends the process where that takes too long.
-func (i *interrupts) ownerGone() {
-	i.mu.Lock()
-	i.gone = true
-	running := i.running
-	i.mu.Unlock()
-	if running == 0 {
-		return
-	}
-	for _, grace := range []time.Duration{cancelGrace, terminateGrace} {
-		i.interrupt(running)
-		select {
-		case <-i.idle:
-			return
-		case <-time.After(grace):
-		}
-	}
-	os.Exit(1)
-}
-
-// interrupt cancels the command if it still runs.
+// interrupt cancels the command unless it has ended. One that has not begun is cancelled then.
 func (i *interrupts) interrupt(id int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.running == id {
-		i.raise()
+		i.deliver()
+	} else {
+		i.early = id
 	}
 }
 
-// raise sends the signal that the CLI's own scopes listen to. The caller holds the lock.
-func (i *interrupts) raise() {
-	i.raised = true
-	_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
+// interruptRunning cancels the command that runs, whichever it is.
+func (i *interrupts) interruptRunning() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.running != 0 {
+		i.deliver()
+	}
+}
+
+// interruptLater cancels every command that begins from now on.
+func (i *interrupts) interruptLater() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.ending = true
+}
+
+// deliver hands an interrupt to whoever listens, now or later. The caller holds the lock.
+func (i *interrupts) deliver() {
+	switch {
+	case i.cold != nil:
+		_ = i.cold.Signal(os.Interrupt)
+	case i.scopes > 0: // The CLI's own scopes listen to the signal.
+		i.raised = true
+		_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
+	default:
+		i.pending = true
+	}
 }
 
 // scopeSource opens the CLI's own cancellation scopes and keeps count of them.
@@ -147,16 +132,16 @@ type scopeSource struct {
 func (s scopeSource) NewScope(
 	ctx context.Context, events chan<- engine.Event, isPreview bool,
 ) backend.CancellationScope {
+	i := s.interrupts
+	i.mu.Lock() // Opening and counting are one: an interrupt finds the scope, or stays pending.
+	defer i.mu.Unlock()
 	ctx, release := context.WithCancel(ctx)
 	scope := s.inner.NewScope(ctx, events, isPreview)
-	i := s.interrupts
-	i.mu.Lock()
-	defer i.mu.Unlock()
 	i.scopes++
 	i.releases = append(i.releases, release)
 	if i.pending {
 		i.pending = false
-		i.raise()
+		i.deliver()
 	}
 	return countedScope{scope, i}
 }

@@ -6,7 +6,8 @@
 // Replies are JSON lines on another descriptor. See protocol.go for both.
 //
 // When stdin ends, the owner is gone: the running command is cancelled as by Ctrl-C, which releases
-// the stack's lock, and the process ends.
+// the stack's lock, and the process ends. So it does at SIGTERM. A command that does not end within
+// the graces that the flags give it dies with the process; a second SIGTERM leaves it none.
 package main
 
 import (
@@ -18,6 +19,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/version"
 )
@@ -29,19 +31,24 @@ const gcPercent = 400
 func main() {
 	cli := flag.String("cli", "", "the stock CLI, for the commands that this process does not serve")
 	repliesFd := flag.Int("replies", 3, "the descriptor for replies")
+	cancelGrace := flag.Duration("cancel-grace", 60*time.Second,
+		"what a cancelled command gets to end when the owner is gone, or at SIGTERM")
+	terminateGrace := flag.Duration("terminate-grace", 10*time.Second,
+		"what it gets after that, when it is told to end at once")
 	flag.Parse()
 
 	debug.SetGCPercent(gcPercent)
 	// Storage drivers log through this package, which would reach the output of a command.
 	log.SetOutput(io.Discard)
 
-	if err := serve(*cli, *repliesFd); err != nil {
+	if err := serve(*cli, *repliesFd, graces{*cancelGrace, *terminateGrace}); err != nil {
 		fmt.Fprintln(os.Stderr, "pulumi-warm:", err)
-		os.Exit(1)
+		exit(1)
 	}
+	exit(0)
 }
 
-func serve(cli string, repliesFd int) error {
+func serve(cli string, repliesFd int, graces graces) error {
 	out, err := openReplies(repliesFd)
 	if err != nil {
 		return err
@@ -55,30 +62,31 @@ func serve(cli string, repliesFd int) error {
 		return err
 	}
 
-	companions := newCompanions()
-	defer companions.stopAll()
+	spawner := newSpawner()
+	companions := newCompanions(spawner)
 	host, err := newProgramHost(companions)
 	if err != nil {
 		return err
 	}
 	interrupts := newInterrupts()
-	server := &server{cli: cli, stdio: stdio, interrupts: interrupts, companions: companions, host: host,
-		databases: watchDatabases()}
+	shutdown := newShutdown(graces, interrupts)
+	server := &server{cli: cli, stdio: stdio, interrupts: interrupts, spawner: spawner,
+		companions: companions, host: host, databases: watchDatabases()}
 
 	if err := out.send(reply{Version: version.Version}); err != nil {
 		return err
 	}
-	for request := range requests.receive(interrupts) {
-		code, err := server.run(request)
-		answer := reply{Code: &code}
-		if err != nil {
-			answer = reply{Error: err.Error()}
-		}
-		if err := out.send(answer); err != nil {
-			return nil //nolint:nilerr // Nobody reads replies any more: the owner is gone.
+	incoming := requests.receive(interrupts, shutdown)
+	for {
+		select {
+		case <-shutdown.begun:
+			return nil
+		case request := <-incoming:
+			if err := out.send(server.answer(request)); err != nil {
+				return nil //nolint:nilerr // Nobody reads replies any more: the owner is gone.
+			}
 		}
 	}
-	return nil
 }
 
 // server carries out requests, one at a time.
@@ -86,9 +94,18 @@ type server struct {
 	cli        string
 	stdio      *stdio
 	interrupts *interrupts
+	spawner    spawner
 	companions *companions
 	host       *programHost
 	databases  *databases
+}
+
+func (s *server) answer(r request) reply {
+	code, err := s.run(r)
+	if err != nil {
+		return reply{Error: err.Error()}
+	}
+	return reply{Code: &code}
 }
 
 // run executes one command with its own output, environment and working directory.
@@ -112,7 +129,7 @@ func (s *server) run(r request) (int, error) {
 	resetGlobals()
 	command, served := newCommand(r.Args)
 	if !served {
-		return runCold(s.cli, r, s.interrupts)
+		return s.runCold(r)
 	}
 	s.attachCompanions(r)
 	defer s.databases.close()

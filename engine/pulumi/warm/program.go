@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -9,28 +8,18 @@ import (
 	"io"
 	"net"
 	"os"
-	"strings"
-	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
-	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
-	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
-
-// drainLimit bounds the wait for output after a program's end: only processes that it left behind
-// can still hold its output open then.
-const drainLimit = 100 * time.Millisecond
 
 // programJob is one run of a program: the exec script's arguments, and the process to make of it.
 type programJob struct {
 	Argv []string          `json:"argv"`
 	Cwd  string            `json:"cwd"`
 	Env  map[string]string `json:"env"`
+	// Umask is that of the command.
+	Umask int `json:"umask"`
 	// Debug tells whether anybody will see the SDK's debug messages.
 	Debug bool `json:"debug"`
 }
@@ -124,87 +113,4 @@ func readNumber(life *net.UnixConn) (int, error) {
 		return 0, err
 	}
 	return int(int32(binary.NativeEndian.Uint32(number[:]))), nil
-}
-
-// programOutput forwards what a program prints to the diagnostics of the engine, line by line.
-type programOutput struct {
-	engine string
-	conn   *grpc.ClientConn
-	mu     sync.Mutex
-	reads  []*os.File
-	writes []*os.File
-	done   sync.WaitGroup
-}
-
-func newProgramOutput(engine string) (*programOutput, error) {
-	o := &programOutput{engine: engine}
-	for stream := range int32(2) {
-		read, write, err := os.Pipe()
-		if err != nil {
-			o.close()
-			return nil, err
-		}
-		o.reads, o.writes = append(o.reads, read), append(o.writes, write)
-		o.done.Go(func() { o.forward(read, stream+1) })
-	}
-	return o, nil
-}
-
-func (o *programOutput) writeEnds() []*os.File { return o.writes }
-
-func (o *programOutput) closeWriteEnds() {
-	for _, file := range o.writes {
-		file.Close()
-	}
-}
-
-// drain waits until all output that is there has been forwarded.
-func (o *programOutput) drain() {
-	for _, file := range o.reads {
-		_ = file.SetReadDeadline(time.Now().Add(drainLimit))
-	}
-	o.done.Wait()
-}
-
-func (o *programOutput) close() {
-	for _, file := range append(o.reads, o.writes...) {
-		file.Close()
-	}
-	o.done.Wait()
-	if o.conn != nil {
-		o.conn.Close()
-	}
-}
-
-// forward sends lines until the stream ends. The stream's number lets the engine keep the two apart.
-func (o *programOutput) forward(read io.Reader, stream int32) {
-	lines := bufio.NewReader(read)
-	for {
-		line, err := lines.ReadString('\n')
-		if strings.TrimSpace(line) != "" {
-			o.log(line, stream)
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (o *programOutput) log(line string, stream int32) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.conn == nil { // Most programs print nothing.
-		conn, err := grpc.NewClient(o.engine,
-			grpc.WithTransportCredentials(insecure.NewCredentials()), rpcutil.GrpcChannelOptions())
-		if err != nil {
-			return
-		}
-		o.conn = conn
-	}
-	// An error means that the engine is about to end, and so is the program.
-	_, _ = pulumirpc.NewEngineClient(o.conn).Log(context.Background(), &pulumirpc.LogRequest{
-		Severity: pulumirpc.LogSeverity_INFO,
-		Message:  strings.ToValidUTF8(line, "\uFFFD"),
-		StreamId: stream,
-	})
 }

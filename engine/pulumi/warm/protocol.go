@@ -12,10 +12,10 @@ import (
 
 // request is one JSON line on stdin: a CLI command to execute. Two descriptors come with it, the
 // write ends of its stdout and stderr. A line that names in Interrupt the id of the command that runs
-// cancels that; it may be sent at any time, and has no reply.
+// cancels that, or one that is yet to come; it may be sent at any time, and has no reply.
 type request struct {
-	ID        int `json:"id"`
-	Interrupt int `json:"interrupt"`
+	ID        int  `json:"id"`
+	Interrupt *int `json:"interrupt"`
 
 	Args  []string          `json:"args"`
 	Cwd   string            `json:"cwd"`
@@ -105,13 +105,12 @@ func parseRights(control []byte) ([]*os.File, error) {
 	return files, nil
 }
 
-// receive yields commands until the socket ends. Interrupts, and the end, are passed on at once, also
-// while the consumer is still busy with the last command.
-func (r *requests) receive(interrupts *interrupts) <-chan request {
+// receive yields commands. Interrupts, and the end of the socket, are passed on at once, also while the
+// consumer is still busy with the last command.
+func (r *requests) receive(interrupts *interrupts, shutdown *shutdown) <-chan request {
 	channel := make(chan request)
 	go func() {
-		defer close(channel)
-		defer interrupts.ownerGone()
+		defer shutdown.ownerGone()
 		for {
 			line, err := r.lines.ReadBytes('\n')
 			if err != nil {
@@ -121,8 +120,8 @@ func (r *requests) receive(interrupts *interrupts) <-chan request {
 			if err := json.Unmarshal(line, &next); err != nil {
 				return
 			}
-			if next.Interrupt != 0 {
-				interrupts.interrupt(next.Interrupt)
+			if next.Interrupt != nil {
+				interrupts.interrupt(*next.Interrupt)
 				continue
 			}
 			next.files, r.files = r.files, nil
