@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import signal
 import subprocess
 from collections.abc import Callable
@@ -98,7 +99,7 @@ def test_namespace_ends(tmp_path: Path, mode: str) -> None:
     enter = 'unshare --pid --fork --mount-proc --kill-child'
     if subprocess.run([*enter.split(), 'true'], capture_output=True, check=False).returncode != 0:
         pytest.skip('a namespace needs root')
-    stack = {'STACK': 'contained', 'STATE_DIR': str(tmp_path / 'state')}
+    stack = {'STACK': f'test-{secrets.token_hex(4)}', 'STATE_DIR': str(tmp_path / 'state')}
     with serving_held(tmp_path, within=enter, ENGINE=mode, SLOTS='1', **stack) as first:
         with first.gate.held():
             answer = first.send()
