@@ -33,6 +33,8 @@ def service(
     program_venv.ensure(ROOT / 'burner-program')
     folder = tmp_path_factory.mktemp('openapi')
     with serving(folder, ENGINE='warm', SLOTS='2', API_TOKEN=request.param) as running:
+        # Who asks while the first check goes on is told that the service is not ready.
+        assert running.get('/readyz').status_code == 200
         yield running
 
 
