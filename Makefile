@@ -4,7 +4,7 @@ VENV := venv
 BIN := $(VENV)/bin
 # What the warm engine must do as the stock CLI does, and how it ends.
 WARM_FAULTS := $(addprefix tests/warm/test_,equality.py random_programs.py surroundings.py ends.py \
-	other_threads.py callbacks.py)
+	interrupts.py other_threads.py callbacks.py)
 
 .PHONY: setup serve test check faults bench bench-quick engine
 

@@ -11,11 +11,11 @@ import pytest
 HEAD = """# Reliability
 
 Written by `make faults` on {date}. Each line is a test, and says what it covers. Those in
-`tests/faults/` and `tests/fuzz/` have the real engine behind a real gunicorn: *passed* means that the
-answer was as told, that afterwards there was no lock, no child process and no resource in the state,
-and that the next request succeeded. Those in `tests/warm/` hold the warm engine against the stock CLI,
-and look for what is left when it ends. A fault that was run again by itself has the line of its last
-run.
+`tests/faults/` and `tests/fuzz/` have the real engine behind a real gunicorn: *passed* means that
+the answer was as told, that afterwards there was no lock, no child process and no resource in the
+state, and that the next request succeeded. Those in `tests/warm/` hold the warm engine against the
+stock CLI, and look for what is left when it ends. A fault that was run again by itself has the line
+of its last run.
 
 {passed} of {all} passed, {skipped} skipped; {rounds} rounds and {cases} fuzz cases in all.
 
