@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TextIO
 
 from engine import golang
-from engine.errors import BuildError
+from engine.errors import BuildError, EngineUnusableError
 
 SOURCES = Path(__file__).resolve().parent
 PULUMI_VERSION = 'v3.259.0'
@@ -76,9 +76,18 @@ def fingerprint() -> str:
 
 
 def built_bin(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the bin folder of the finished build of these sources, or None."""
+    """Return the bin folder of the finished build of these sources, or None.
+
+    Raises EngineUnusableError when it belongs to somebody who keeps it closed.
+    """
     folder = cache_folder(environ) / fingerprint() / 'bin'
-    return folder if folder.is_dir() else None
+    try:
+        return folder if folder.is_dir() else None
+    except PermissionError as error:
+        raise EngineUnusableError(
+            f'The engine in {folder.parent} is closed to this user. Open it to all '
+            '(chmod -R go+rX), or set XDG_CACHE_HOME to a folder of your own.'
+        ) from error
 
 
 def build(environ: Mapping[str, str] = os.environ) -> Path:
@@ -125,6 +134,8 @@ def _build_into(final: Path, environ: Mapping[str, str]) -> None:
     try:
         with log.open('w') as output:
             _make_all(unfinished / 'bin', environ, output)
+        # A temporary folder is its maker's alone; a build is for whoever shares the cache.
+        unfinished.chmod(0o755)
         unfinished.rename(final)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

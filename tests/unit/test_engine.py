@@ -115,6 +115,13 @@ def test_build(machine: dict[str, str], fake_go: Path, capfd: pytest.CaptureFixt
     assert capfd.readouterr().err == ''
 
 
+def test_build_is_open_to_all(machine: dict[str, str], fake_go: Path) -> None:
+    """Whoever shares the cache can use a build, as another user does in an image."""
+    found = engine.set_up('', machine)
+    for folder in (found.bin, found.bin.parent):
+        assert folder.stat().st_mode & 0o055 == 0o055
+
+
 def test_versions_agree() -> None:
     """The provider that is built serves the SDK that the program installs."""
     [plugin] = build.PLUGINS
