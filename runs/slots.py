@@ -79,7 +79,7 @@ class Slots:
             if slot.is_clean and slot.runs < self._settings.runs_per_history:
                 self._put_back(slot)
             else:
-                self._housekeeper.submit(self._keep_house, slot)
+                self._have_kept(slot)
 
     def drain(self) -> None:
         """Let no further run begin, and tell those who wait for a slot.
@@ -190,6 +190,13 @@ class Slots:
             self._unopened += 1
             self._changed.notify()
 
+    def _have_kept(self, slot: Slot) -> None:
+        try:
+            self._housekeeper.submit(self._keep_house, slot)
+        except RuntimeError:
+            # The interpreter is ending, and starts no work in threads any more.
+            self._keep_house(slot)
+
     def _keep_house(self, slot: Slot) -> None:
         """Do what a slot needs after its runs, off the way of the answers."""
         try:
@@ -204,17 +211,18 @@ class Slots:
     def _sweep(self) -> bool:
         """Recover what is unclean and not in use; return whether nothing is left to recover."""
         recovered = [self._recover_name(name) for name in self._names.ever_used()]
-        for slot in self._take_unclean():
-            self._keep_house(slot)
-            recovered.append(slot.is_clean)
-        return all(recovered)
-
-    def _take_unclean(self) -> list[Slot]:
         with self._changed:
-            unclean = [slot for slot in self._free if not (slot.is_clean or self._draining)]
-            for slot in unclean:
-                self._free.remove(slot)
-            return unclean
+            unclean = [slot for slot in self._free if not slot.is_clean]
+        return all([*recovered, *map(self._recover_free, unclean)])
+
+    def _recover_free(self, slot: Slot) -> bool:
+        """Recover a slot of ours unless somebody took it; return whether nothing is left to do."""
+        with self._changed:
+            if self._draining or slot not in self._free:
+                return True
+            self._free.remove(slot)
+        self._keep_house(slot)
+        return slot.is_clean
 
     def _recover_name(self, name: str) -> bool:
         """Recover a slot that nobody owns; return whether nothing is left to do for it here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from types import FrameType
@@ -21,18 +22,20 @@ class Worker(GuardedWorker):
     """
 
     def run(self) -> None:
+        # gunicorn closes its own as soon as this returns.
+        heartbeat = os.dup(self.tmp.fileno())
         super().run()
         # The last answer is given, but stacks may still be put in order before the process ends.
         # Whoever shows no sign of life then is taken for one that hangs.
-        threading.Thread(target=self._live_on, daemon=True).start()
+        threading.Thread(target=self._live_on, args=[heartbeat], daemon=True).start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         draining.begin()
         super().handle_exit(sig, frame)
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        draining.begin()
-        super().handle_quit(sig, frame)
+        """End as at SIGTERM: what runs would leave its resources behind, and a lock."""
+        self.handle_exit(sig, frame)
 
     def is_parent_alive(self) -> bool:
         """Tell whether gunicorn's master lives; without it, nobody would tell us to shut down."""
@@ -47,8 +50,8 @@ class Worker(GuardedWorker):
             for listener in self.sockets:
                 listener.close()
 
-    def _live_on(self) -> None:
+    def _live_on(self, heartbeat: int) -> None:
         ends_at = time.monotonic() + self.cfg.graceful_timeout
-        while time.monotonic() < ends_at:
-            self.notify()
+        while (now := time.monotonic()) < ends_at:
+            os.utime(heartbeat, (now, now))
             time.sleep(BEAT)  # nothing to wait for: gunicorn looks at a clock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests import processes
 from tests.faults.held import ENOUGH, await_that, serving_held
 from tests.paths import ROOT
+from tests.service import serving
 
 
 def test_sigterm_under_load(tmp_path: Path, mode: str) -> None:
@@ -60,6 +63,33 @@ def test_sigterm_with_a_queue(tmp_path: Path, mode: str) -> None:
         await_that(lambda: not held.leftover_processes())
         assert held.locks() == []
         assert held.resources() == []
+
+
+def test_ctrl_c(tmp_path: Path, mode: str) -> None:
+    """SIGINT, as Ctrl-C sends it, and then the engine of a run dies: nothing is left."""
+    with serving_held(tmp_path, ENGINE=mode, RUNS_PER_HISTORY='1') as held:
+        with held.gate.held():
+            answer = held.send()
+            held.gate.wait_until_held()
+            held.service.process.send_signal(signal.SIGINT)
+            await_that(lambda: refused(requests.Session(), held.service.url + '/uuid'))
+            held.kill('engine')
+            assert answer.result(timeout=90).status_code == 502
+        assert held.service.process.wait(timeout=90) == 0
+        await_that(lambda: not held.leftover_processes())
+        assert held.locks() == []
+        assert held.resources() == []
+
+
+def test_sign_of_life_at_the_end(tmp_path: Path) -> None:
+    """A worker that has work left when all answers are given is not taken for one that hangs."""
+    app = 'tests.faults.slow_end_app:api'
+    with serving(tmp_path, app, GUNICORN_CMD_ARGS='--timeout 3') as service:
+        [worker] = processes.descendants(service.process.pid)
+        os.kill(worker, signal.SIGTERM)
+        await_that(lambda: 'the end of a slow end' in service.log())
+        assert 'WORKER TIMEOUT' not in service.log()
+        assert 'Traceback' not in service.log()
 
 
 def test_sigterm_and_a_program_that_hangs(tmp_path: Path, mode: str) -> None:

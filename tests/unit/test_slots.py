@@ -257,6 +257,51 @@ def test_drain_in_a_recovery(fake: FakeEngine, make_slots: MakeSlots, tmp_path: 
     assert 'up' not in fake.commands()
 
 
+def test_drain_in_a_sweep(
+    fake: FakeEngine, make_slots: MakeSlots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep takes one slot at a time, and a shutdown waits for that one and no further."""
+    monkeypatch.setattr(sweeper, 'INTERVAL', 0.05)
+    outage = ['error: no route to the backend'] * 1000
+    recovering, go_on = threading.Event(), threading.Event()
+    go_on.set()
+
+    class Slow(FakePulumi):
+        def _destroy(self, args: list[str], stack: str) -> str:
+            recovering.set()
+            assert go_on.wait(10)
+            return super()._destroy(args, stack)
+
+    def go_down(command: FakePulumi) -> None:
+        command.failures.update(destroy=outage)
+        command.during_up = meet
+
+    meet = Meeting(3)
+    fake.make, fake.prepare = Slow, go_down
+    slots = make_slots(slots=3)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: run(slots), range(3)))
+    eventually(lambda: len(outage) < 1000 - 6)
+    go_on.clear()
+    outage.clear()
+    assert recovering.wait(10)
+    eventually(lambda: slots._available() == 2)
+    slots.drain()
+    go_on.set()
+    slots.close()
+    assert len(fake.resources()) == 2
+
+
+def test_lease_at_the_end(fake: FakeEngine, make_slots: MakeSlots) -> None:
+    """A run that outlives the threads which keep house has its slot put in order all the same."""
+    fake.prepare = lambda command: command.failures.update(destroy=['error: provider crashed'])
+    slots = make_slots(slots=1)
+    with slots.lease():
+        slots._housekeeper.shutdown()
+    assert run(slots).outputs['id'].value == 'value of id'
+    assert fake.resources() == []
+
+
 def test_drain_within_itself(make_slots: MakeSlots) -> None:
     """A signal that arrives while the same thread handles an earlier one waits for nobody."""
     slots = make_slots()
