@@ -1,7 +1,7 @@
 """The virtual environment of a Pulumi program, made once and made again when its inputs change.
 
 `venv` in the program's folder is a link into `.venvs`, set when all is there: nobody ever sees a
-venv that is half made, and a program that runs keeps the files that it began with.
+venv that is half made. A program that runs at that moment imports from the new one from there on.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import fcntl
 import functools
 import hashlib
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +26,8 @@ from warm_pulumi.processes import kill_session
 LIMIT = 600.0
 # Seconds between two looks at whether another process is done; the kernel tells nobody.
 LOOK_EVERY = 0.1
+# What would have packages of elsewhere count as installed, or go elsewhere.
+FOREIGN = re.compile('PYTHON|PIP_(TARGET|PREFIX|ROOT|USER|PYTHON)$')
 # In a complete venv: the fingerprint of what it was made from.
 STAMP = '.complete'
 
@@ -130,10 +134,7 @@ def _current(program: Path) -> Path | None:
 
 
 def _remove_all_but(current: Path | None, program: Path) -> None:
-    """Remove what makers left that were killed, and the venv before the current one.
-
-    Programs that began with the current one may still run when the next has taken its place.
-    """
+    """Remove what makers left that failed or were killed, and the venv before the current one."""
     for folder in _venvs(program).iterdir():
         if folder.is_dir() and folder != current:
             shutil.rmtree(folder, ignore_errors=True)
@@ -145,6 +146,7 @@ def _run(command: list[str], cwd: Path, ends_at: float) -> None:
         process = subprocess.Popen(
             command,
             cwd=cwd,
+            env={name: value for name, value in os.environ.items() if not FOREIGN.match(name)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

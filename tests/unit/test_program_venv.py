@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
 
 from runs import program_venv
 from runs.program_venv import VenvError, VenvLateError, ensure, python_of
@@ -80,16 +81,23 @@ def test_made_by_hand(program: Path) -> None:
     assert (program / 'venv' / 'pyvenv.cfg').exists()
 
 
-def test_in_use(program: Path) -> None:
-    """A program that runs keeps its venv when the next one takes its place, but not for ever."""
-    ensure(program)
-    running = (program / 'venv').resolve()
-    for change in ('# one', '# two'):
-        assert running.exists()
+def test_old_ones_go(program: Path) -> None:
+    """Of the venvs that were replaced, no more than the last one is kept."""
+    for change in ('# one', '# two', '# three'):
         (program / 'requirements.txt').write_text(change)
         ensure(program)
-    assert not running.exists()
     assert len([each for each in (program / '.venvs').iterdir() if each.is_dir()]) == 2
+
+
+def test_packages_of_elsewhere(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the service itself can import does not count as installed in the program's venv."""
+    monkeypatch.setenv('PYTHONPATH', str(Path(requests.__file__).parent.parent))
+    (program / 'requirements.txt').write_text(f'requests=={requests.__version__}\n')
+    ensure(program)
+    found = subprocess.run(
+        [python_of(program), '-I', '-c', 'import requests'], check=False, capture_output=True
+    )
+    assert found.returncode == 0, found.stderr
 
 
 def test_failed_install(program: Path) -> None:
