@@ -95,7 +95,7 @@ class Slot:
             metrics.counted_outcome(metrics.RECOVERIES),
             own_deadline(self._settings.destroy_timeout),
         ):
-            recovery.recover(self.context(''), self.options, self._file.record.processes)
+            recovery.recover(self.context(''), self.options, self._file.idle)
         self._file.mark(clean=True)
 
     def begin(self) -> None:

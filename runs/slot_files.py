@@ -25,11 +25,13 @@ class Record:
     clean: nothing of an earlier run is left.
     home: the boot and the pid namespace that the processes belong to (see leftovers.home).
     processes: what drives Pulumi for this slot: when each pid started (see start_time).
+    gone: pids of what drove it for earlier owners, and may have left a lock.
     """
 
     clean: bool = True
     home: str = ''
     processes: dict[int, int] = field(default_factory=dict)
+    gone: list[int] = field(default_factory=list)
 
     @classmethod
     def parse(cls, text: str) -> Record:
@@ -37,7 +39,8 @@ class Record:
         try:
             given = json.loads(text)
             processes = {int(pid): int(started) for pid, started in given['processes'].items()}
-            return cls(bool(given['clean']), str(given['home']), processes)
+            gone = [int(pid) for pid in given['gone']]
+            return cls(bool(given['clean']), str(given['home']), processes, gone)
         except (ValueError, TypeError, KeyError, AttributeError):
             return cls(clean=False)
 
@@ -50,6 +53,7 @@ class SlotFile:
 
         Raises BlockingIOError when another process owns it.
         """
+        is_new = not path.exists()
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -58,12 +62,19 @@ class SlotFile:
             raise
         # Processes may start and end in other threads than the one that runs.
         self._writing = threading.Lock()
+        if is_new and not os.fstat(self._fd).st_size:
+            self._write(Record())
         self.record = self._read()
+
+    @property
+    def idle(self) -> set[int]:
+        """The pids whose locks are nobody's: of our own that do nothing now, and of the dead."""
+        return {*self.record.processes, *self.record.gone}
 
     def mark(self, clean: bool) -> None:
         """Remember whether the slot is clean."""
         with self._writing:
-            self._write(replace(self.record, clean=clean))
+            self._write(replace(self.record, clean=clean, gone=[] if clean else self.record.gone))
 
     def note_start(self, pid: int) -> None:
         """Remember a process that drives Pulumi for this slot, and leads a session."""
@@ -84,7 +95,8 @@ class SlotFile:
             for pid, started in self.record.processes.items():
                 leftovers.end(pid, started)
         with self._writing:
-            self._write(Record(self.record.clean, leftovers.home()))
+            gone = {*self.record.gone, *self.record.processes}
+            self._write(Record(self.record.clean, leftovers.home(), gone=sorted(gone)))
 
     def close(self) -> None:
         """Give the slot up."""
@@ -92,9 +104,7 @@ class SlotFile:
 
     def _read(self) -> Record:
         size = os.fstat(self._fd).st_size
-        return (
-            Record.parse(os.pread(self._fd, size, 0).decode(errors='replace')) if size else Record()
-        )
+        return Record.parse(os.pread(self._fd, size, 0).decode(errors='replace'))
 
     def _write(self, record: Record) -> None:
         """Write over what is there, then cut off the rest.

@@ -118,6 +118,23 @@ def test_another_boot(tmp_path: Path, start: Callable[..., Session]) -> None:
     assert start_time(member)
 
 
+def test_gone(tmp_path: Path) -> None:
+    """The numbers of a dead owner's processes are known until the slot is clean again."""
+    path = tmp_path / 'dev'
+    leave(path, os.getpid(), home='another container')
+    file = SlotFile(path)
+    file.mark(clean=False)
+    file.end_leftovers()
+    assert file.idle == {os.getpid()}
+    file.close()
+    again = SlotFile(path)
+    again.end_leftovers()
+    assert again.idle == {os.getpid()}, 'also after a second crash'
+    again.mark(clean=True)
+    assert again.idle == set()
+    again.close()
+
+
 def test_ended(tmp_path: Path, start: Callable[..., Session]) -> None:
     """A process that ended is forgotten, and others are not."""
     one, _ = start()
@@ -151,7 +168,9 @@ def test_killed_as_it_wrote(tmp_path: Path) -> None:
     torn.close()
 
 
-@pytest.mark.parametrize('text', ['{}', '[]', '{"clean": true, "pid": 5, "started": 42}', 'true'])
+@pytest.mark.parametrize(
+    'text', ['', '{}', '[]', '{"clean": true, "pid": 5, "started": 42}', 'true']
+)
 def test_unknown_content(tmp_path: Path, text: str) -> None:
     """What another version wrote counts as unclean."""
     (tmp_path / 'dev').write_text(text)
