@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import os
+import signal
 import socket
 import sys
 import threading
@@ -157,8 +158,24 @@ def create_app(
 api = application = create_app()
 
 
-class IPv6Server(WSGIServer):
-    """wsgiref's server, which speaks IPv4 where nobody says otherwise."""
+class Server(WSGIServer):
+    """wsgiref's server, which a signal ends, also in mid-request."""
+
+    is_stopped = False
+
+    def stop(self, *_: object) -> None:
+        """Cancel what runs and end; a handler of signals."""
+        self.is_stopped = True
+        raise KeyboardInterrupt
+
+    def service_actions(self) -> None:
+        """End after a request that was cancelled: wsgiref takes that for an error of its own."""
+        if self.is_stopped:
+            raise KeyboardInterrupt
+
+
+class IPv6Server(Server):
+    """The same for an address of the other kind."""
 
     address_family = socket.AF_INET6
 
@@ -173,10 +190,12 @@ def main() -> int:
         return 1
     os.umask(0o077)
     request_log.configure(settings.log_level, settings.log_format)
-    kind = IPv6Server if ':' in settings.host else WSGIServer
+    kind = IPv6Server if ':' in settings.host else Server
     # Falcon types the environ more narrowly than wsgiref does.
     server = make_server(settings.host, settings.port, api, kind)  # type: ignore[arg-type]
     with server as httpd:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, httpd.stop)
         print(f'Serving on port {httpd.server_port}...', flush=True)
         with suppress(KeyboardInterrupt):
             httpd.serve_forever()

@@ -51,6 +51,9 @@ worker_tmp_dir = '/dev/shm'
 # Nothing here uses the control socket, and it fails where HOME is read-only.
 control_socket_disable = True
 
+# Without these, one client could hold or end the worker, or a run be cut short.
+DECIDED = {'worker_class_str': worker_class, 'http_parser': http_parser, 'max_requests': 0}
+
 
 def on_starting(server: Any) -> None:
     """Refuse to start where a run could be cut short, and set the engine up."""
@@ -60,8 +63,16 @@ def on_starting(server: Any) -> None:
             f'({settings.longest_shutdown:g} s): raise it, or lower RUN_TIMEOUT and '
             'DESTROY_TIMEOUT.'
         )
+    for name, value in DECIDED.items():
+        if getattr(server.cfg, name) != value:
+            sys.exit(f'{name} must stay {value!r}, as gunicorn.conf.py says; leave the option out.')
     try:
+        for address in server.cfg.address:
+            if isinstance(address, tuple):  # Neither a path nor a descriptor.
+                settings.insist_on_token(address[0])
         engine.set_up(settings.pulumi)
+    except SettingsError as error:
+        sys.exit(str(error))
     except engine.EngineError as error:
         sys.exit(str(error))
 

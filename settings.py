@@ -97,16 +97,20 @@ class Settings:
             value = getattr(self, name)
             _check(0 < value <= DAY, name.upper(), 'a number of seconds above 0, at most a day')
         _networks('TRUSTED_PROXIES', self.trusted_proxies)
-        if not (self.is_loopback or self.api_token):
-            raise SettingsError(
-                f'HOST={self.host} can be reached from elsewhere, and every GET makes '
-                'infrastructure: set API_TOKEN or API_TOKEN_FILE, or listen on 127.0.0.1.'
-            )
+        self.insist_on_token(self.host)
 
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
-        return self.host == 'localhost' or _is_loopback_address(self.host)
+        return _is_loopback(self.host)
+
+    def insist_on_token(self, host: str) -> None:
+        """Raise SettingsError when others could reach the service at `host` without a token."""
+        if not (_is_loopback(host) or self.api_token):
+            raise SettingsError(
+                f'HOST={host} can be reached from elsewhere, and every GET makes '
+                'infrastructure: set API_TOKEN or API_TOKEN_FILE, or listen on 127.0.0.1.'
+            )
 
     @property
     def proxies(self) -> list[Network]:
@@ -173,7 +177,9 @@ def _networks(variable: str, text: str) -> list[Network]:
         raise SettingsError(f'{variable} must be {wanted}: {error}.') from error
 
 
-def _is_loopback_address(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
+    if host == 'localhost':
+        return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -37,15 +40,26 @@ def test_gunicorn_on_ipv6(tmp_path: Path) -> None:
         assert service.get('/').json() == {'response': 'hello, world'}
 
 
+@dataclass
+class OwnServer:
+    """`python api.py`, and where it says what it does."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    port: int
+
+
 @contextmanager
-def own_server(tmp_path: Path, host: str) -> Iterator[int]:
-    """Run `python api.py`; yields its port."""
+def own_server(tmp_path: Path, host: str) -> Iterator[OwnServer]:
+    """Run `python api.py`."""
     log = tmp_path / 'log'
+    stack = f'test-{secrets.token_hex(4)}'
+    own = {'HOST': host, 'PORT': '0', 'STATE_DIR': str(tmp_path / 'state'), 'STACK': stack}
     with log.open('wb') as output:
         process = subprocess.Popen(
             [sys.executable, 'api.py'],
             cwd=ROOT,
-            env={**os.environ, 'HOST': host, 'PORT': '0', 'STATE_DIR': str(tmp_path / 'state')},
+            env={**os.environ, **own},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -56,18 +70,69 @@ def own_server(tmp_path: Path, host: str) -> Iterator[int]:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < ends_at
             time.sleep(0.05)  # it tells nobody but its output when it listens
-        yield int(found[1])
+        yield OwnServer(process, log, int(found[1]))
     finally:
         processes.kill_tree(process.pid)
         process.wait()
+        for settings_file in (ROOT / 'burner-program').glob(f'Pulumi.{stack}*.yaml'):
+            settings_file.unlink()
 
 
 @pytest.mark.parametrize('host', HOSTS)
 def test_own_server(tmp_path: Path, host: str) -> None:
     """`python api.py` listens on any loopback address."""
-    with own_server(tmp_path, host) as port:
-        netloc = f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
+    with own_server(tmp_path, host) as server:
+        netloc = f'[{host}]:{server.port}' if ':' in host else f'{host}:{server.port}'
         assert requests.get(f'http://{netloc}/', timeout=60).json() == {'response': 'hello, world'}
+
+
+def test_own_server_is_stopped(tmp_path: Path) -> None:
+    """SIGTERM while `python api.py` runs something: that is destroyed before it ends."""
+    program_venv.ensure(ROOT / 'burner-program')
+    with own_server(tmp_path, '127.0.0.1') as server, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(requests.get, f'http://127.0.0.1:{server.port}/uuid', timeout=60)
+        ends_at = time.monotonic() + START_DEADLINE
+        while 'info: Updating stack...' not in server.log.read_text():
+            assert time.monotonic() < ends_at
+            time.sleep(0.001)  # it tells nobody but its output how far it is
+        server.process.terminate()
+        assert server.process.wait(timeout=60) == 0
+        asked.exception(timeout=60)
+    [checkpoint] = (tmp_path / 'state/backend/.pulumi/stacks').rglob('*.json')
+    assert not json.loads(checkpoint.read_text())['checkpoint']['latest'].get('resources')
+    assert not list((tmp_path / 'state/backend/.pulumi/locks').rglob('*.json'))
+
+
+@pytest.mark.parametrize(
+    ('options', 'told'),
+    [
+        pytest.param('--bind 0.0.0.0:0', 'set API_TOKEN', id='address without a token'),
+        pytest.param('--bind [::]:0', 'set API_TOKEN', id='IPv6 address without a token'),
+        pytest.param('--worker-class gthread', 'worker_class', id='another worker'),
+        pytest.param('--max-requests 3', 'max_requests', id='recycled worker'),
+        pytest.param('--http-parser fast', 'http_parser', id='another parser'),
+    ],
+)
+def test_options_are_refused(tmp_path: Path, options: str, told: str) -> None:
+    """Options of gunicorn that would take a guard away are refused at the start."""
+    assert told in refusal(tmp_path, *options.split())
+
+
+def refusal(tmp_path: Path, *options: str) -> str:
+    """Start gunicorn with options that it must not start with; return what it says."""
+    done = subprocess.run(
+        [sys.executable, '-m', 'gunicorn', *options, 'api:api'],
+        cwd=ROOT,
+        env={**os.environ, 'PORT': '0', 'STATE_DIR': str(tmp_path / 'state')},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=START_DEADLINE,
+    )
+    assert done.returncode == 1
+    assert 'Booting worker' not in done.stderr
+    assert 'Traceback' not in done.stderr
+    return done.stderr
 
 
 def test_tls_is_refused(tmp_path: Path) -> None:
@@ -81,21 +146,8 @@ def test_tls_is_refused(tmp_path: Path) -> None:
         check=True,
         capture_output=True,
     )
-    done = subprocess.run(
-        [
-            *(sys.executable, '-m', 'gunicorn', '--certfile', str(certificate)),
-            *('--keyfile', str(key), 'api:api'),
-        ],
-        cwd=ROOT,
-        env={**os.environ, 'PORT': '0', 'STATE_DIR': str(tmp_path / 'state')},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=START_DEADLINE,
-    )
-    assert done.returncode == 1
-    assert 'deploy/nginx.conf' in done.stderr
-    assert 'Booting worker' not in done.stderr
+    said = refusal(tmp_path, '--certfile', str(certificate), '--keyfile', str(key))
+    assert 'deploy/nginx.conf' in said
 
 
 def test_health_while_readiness_waits(tmp_path: Path) -> None:
