@@ -106,9 +106,9 @@ PIECES = {
     # other, where files cannot be read any more.
     'finalizer': """
         Path('final#.py').write_text(
-            'import os\\nclass Final:\\n    def __del__(self):\\n        try:\\n'
-            '            os.write(1, b"o finalized #\\\\n")\\n        except OSError:\\n'
-            '            pass\\nkept = Final()\\n'
+            'import os\\nclass Final:\\n    def __del__(self, write=os.write):\\n'
+            '        try: write(1, b"o finalized #\\\\n")\\n'
+            '        except OSError: pass\\nkept = Final()\\n'
         )
         import final#
     """,

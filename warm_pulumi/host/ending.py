@@ -10,6 +10,7 @@ import atexit
 import gc
 import io
 import os
+import re
 import sys
 import threading
 import weakref
@@ -73,8 +74,15 @@ def _release(kept: Mapping[str, object]) -> None:
     for reference in reversed(left):
         module = reference()
         if module is not None:
-            vars(module).clear()
+            _empty(vars(module))
     gc.collect()
+
+
+def _empty(names: dict[str, object]) -> None:
+    """Sets all to None, private ones first, so that finalizers fail as they always did."""
+    for name in sorted(names, key=lambda name: not re.match('_[^_]', str(name))):
+        if name != '__builtins__':
+            names[name] = None
 
 
 def hide_host(script: CodeType) -> None:
