@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Generator
 from dataclasses import fields
 from pathlib import Path
@@ -24,6 +25,11 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in list(os.environ):
         if variable in OURS or variable.startswith('PULUMI_'):
             monkeypatch.delenv(variable)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hear Ctrl-C also in the background of a shell, which has all ignore it that it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
