@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import engine
-from tests.faults.held import await_that, serving_held
+from tests.faults.held import Held, await_that, serving_held
 from tests.paths import ROOT
 
 PROGRAM = ROOT / 'tests' / 'programs' / 'held'
@@ -56,14 +56,19 @@ def test_destroy_fails(tmp_path: Path, mode: str) -> None:
         assert answer.result(timeout=90).status_code == 200
         assert 'was not destroyed; it will be recovered' in held.service.log()
         held.assert_clean()
-        lines = re.findall(
-            r"audit: caller=(\S+) stack=(\S+) action='(.*)' result=(\w+)", held.service.log()
-        )
         stack = held.service.settings['STACK']
-        assert lines[0][:3] == ('127.0.0.1', stack, 'destroy')
-        assert lines[0][3].endswith('Error')
-        assert lines[1] == ('127.0.0.1', stack, 'run uuid', 'succeeded')
-        assert ('-', stack, 'recover', 'succeeded') in lines
+        # It is told after the resource has gone, for which alone was waited.
+        await_that(lambda: ('-', stack, 'recover', 'succeeded') in audit_lines(held))
+        destroy, run = audit_lines(held)[:2]
+        assert destroy[:3] == ('127.0.0.1', stack, 'destroy')
+        assert destroy[3].endswith('Error')
+        assert run == ('127.0.0.1', stack, 'run uuid', 'succeeded')
+
+
+def audit_lines(held: Held) -> list[tuple[str, ...]]:
+    """Return who did what to which stack, and how it ended, of each line."""
+    form = r"audit: caller=(\S+) stack=(\S+) action='(.*)' result=(\w+)"
+    return re.findall(form, held.service.log())
 
 
 @pytest.mark.slow
