@@ -49,11 +49,7 @@ def _default_slots() -> Slots:
     settings = Settings.from_env()
     program = Path(basic_pulumi.find_local(PROGRAM))
     open_workspace = functools.partial(workspaces.open_workspace, settings, program)
-    return manage(Slots(settings, PROGRAM, open_workspace))
-
-
-def manage(slots: Slots) -> Slots:
-    """Have `slots` drained when the process is told to end, and closed before it does."""
+    slots = Slots(settings, PROGRAM, open_workspace)
     draining.when_begun(slots.drain)
     atexit.register(slots.close)
     return slots

@@ -33,10 +33,11 @@ def end(leader: int, started: int) -> None:
     what it knows. Where the leader is dead already, its number may lead other people's session
     by now, so only what carries the mark of our commands is killed.
     """
-    if start_time(leader) == started:
+    now = start_time(leader)
+    if now == started:
         _cancel(leader, started)
         kill_session(leader)
-    elif start_time(leader) is None:
+    elif now is None:
         kill_session(leader, which=_is_marked)
 
 

@@ -109,7 +109,7 @@ class SlotFile:
     def _write(self, record: Record) -> None:
         """Write over what is there, then cut off the rest.
 
-        Killed between the two, the file is neither empty, which would say clean, nor readable.
+        Killed between the two, the file cannot be read, which counts as unclean.
         """
         data = json.dumps(asdict(record)).encode()
         os.pwrite(self._fd, data, 0)

@@ -97,6 +97,13 @@ class Held:
         await_that(lambda: not self.leftover_processes())
         self.await_rest()
 
+    def assert_ended(self) -> None:
+        """Assert that the service ends by itself, as told, and leaves nothing."""
+        assert self.service.process.wait(timeout=90) == 0
+        await_that(lambda: not self.leftover_processes())
+        assert self.locks() == []
+        assert self.resources() == []
+
     def await_rest(self) -> None:
         """Wait until nothing is locked or left: a run or a recovery may be on its way to it."""
         # Together: between the steps of a recovery nothing is locked either.

@@ -30,10 +30,7 @@ def test_sigterm_under_load(tmp_path: Path, mode: str) -> None:
             await_that(lambda: refused(connected, held.service.url + '/readyz'))
             assert refused(requests.Session(), held.service.url + '/uuid')
         assert [answer.result(timeout=90).status_code for answer in answers] == [200, 200]
-        assert held.service.process.wait(timeout=90) == 0
-        await_that(lambda: not held.leftover_processes())
-        assert held.locks() == []
-        assert held.resources() == []
+        held.assert_ended()
 
 
 def refused(session: requests.Session, url: str) -> bool:
@@ -59,10 +56,7 @@ def test_sigterm_with_a_queue(tmp_path: Path, mode: str) -> None:
         assert [answer.status_code for answer in answers] == [503] * 8
         assert all(int(answer.headers['retry-after']) > 0 for answer in answers)
         assert first.result(timeout=90).status_code == 200
-        assert held.service.process.wait(timeout=90) == 0
-        await_that(lambda: not held.leftover_processes())
-        assert held.locks() == []
-        assert held.resources() == []
+        held.assert_ended()
 
 
 def test_ctrl_c(tmp_path: Path, mode: str) -> None:
@@ -75,10 +69,7 @@ def test_ctrl_c(tmp_path: Path, mode: str) -> None:
             await_that(lambda: refused(requests.Session(), held.service.url + '/uuid'))
             held.kill('engine')
             assert answer.result(timeout=90).status_code == 502
-        assert held.service.process.wait(timeout=90) == 0
-        await_that(lambda: not held.leftover_processes())
-        assert held.locks() == []
-        assert held.resources() == []
+        held.assert_ended()
 
 
 def test_sign_of_life_at_the_end(tmp_path: Path) -> None:
@@ -100,10 +91,7 @@ def test_sigterm_and_a_program_that_hangs(tmp_path: Path, mode: str) -> None:
         held.pids('engine')
         held.service.process.send_signal(signal.SIGTERM)
         assert answer.result(timeout=90).status_code == 504
-        assert held.service.process.wait(timeout=90) == 0
-        await_that(lambda: not held.leftover_processes())
-        assert held.locks() == []
-        assert held.resources() == []
+        held.assert_ended()
 
 
 def test_program_hangs(tmp_path: Path, mode: str) -> None:
