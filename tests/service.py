@@ -62,18 +62,21 @@ class Service:
 
     def stop(self) -> int:
         """Stop it as an operator would; return the exit code."""
-        if self.process.poll() is None:
-            os.kill(self._master(), signal.SIGTERM)
+        if master := self._master():
+            os.kill(master, signal.SIGTERM)
         try:
             return self.process.wait(timeout=STOP_DEADLINE)
         finally:
             processes.kill_tree(self.process.pid)
             self.process.wait()
 
-    def _master(self) -> int:
-        """Return the pid of gunicorn's master, which may be within something."""
+    def _master(self) -> int | None:
+        """Return the pid of gunicorn's master, which may be within something, or is just dying."""
+        if self.process.poll() is not None:
+            return None
         below = [self.process.pid, *processes.descendants(self.process.pid)]
-        return next(pid for pid in below if 'gunicorn' in processes.command_line(pid).split()[:3])
+        named = (pid for pid in below if 'gunicorn' in processes.command_line(pid).split()[:3])
+        return next(named, None)
 
 
 @contextmanager

@@ -71,6 +71,19 @@ def test_bytes_that_are_no_text(run: Run) -> None:
     assert run("import os; os.write(1, b'o \\xff\\xfe.\\n')") == ['o \ufffd\ufffd.']
 
 
+def test_exit_handler_that_fails(shared_warm: WarmPulumi, project: Project) -> None:
+    """The report on an exit handler that fails shows no part of the host."""
+    project.write("""
+        import atexit, sys
+        atexit.register(sys.stdout.write, 1)
+        atexit.register(lambda: 1 / 0)
+    """)
+    shown = messages(project.stack(shared_warm))
+    reports = [line for line in shown if line.startswith(('Exception ignored', 'ZeroDiv', 'TypeE'))]
+    assert len(reports) == 4
+    assert not [line for line in shown if 'warm_pulumi' in line]
+
+
 @pytest.mark.parametrize('entry', ['None', 'object()', 'Slotted()', '1'])
 def test_entry_of_sys_modules_that_is_no_module(run: Run, entry: str) -> None:
     """A program may put anything into sys.modules, as to block an import."""

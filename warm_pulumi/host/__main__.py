@@ -10,6 +10,10 @@ A child returns to the end of this file, and there executes the stock
 
 import sys
 
+import ending
+
+_QUICK_END = ending.QuickEnd()  # Before all others that register an exit handler.
+del sys.modules['ending']  # A program and its packages may have some of the same name.
 _HERE = sys.path.pop(0)  # A program must not find the modules of this folder.
 _EXEC_SCRIPT = sys.argv[1]
 
@@ -29,14 +33,13 @@ import pulumi.runtime  # noqa: E402, F401
 _BASELINE = frozenset(sys.modules)
 
 sys.path.insert(0, _HERE)
-import ending  # noqa: E402
 import packages  # noqa: E402
 import preloaded  # noqa: E402
 import zygote  # noqa: E402
 
 sys.path.pop(0)
-for _module in (ending, packages, preloaded, zygote):
-    del sys.modules[_module.__name__]  # A program and its packages may have some of the same name.
+for _module in (packages, preloaded, zygote):
+    del sys.modules[_module.__name__]
 
 with open(_EXEC_SCRIPT, 'rb') as file:
     code = compile(file.read(), _EXEC_SCRIPT, 'exec')
@@ -50,8 +53,8 @@ job = zygote.serve(_GREETING, _SNAPSHOT)
 try:
     exec(code, vars(zygote.become(job, _EXEC_SCRIPT)))
 except SystemExit as end:
-    ending.quick(end, _KEPT)
-    raise  # An end that is not quick: let the interpreter find its way.
+    _QUICK_END.prepare(end, _KEPT)
+    raise
 except BaseException:
     ending.hide_host(code)
     raise

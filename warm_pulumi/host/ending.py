@@ -12,7 +12,6 @@ import io
 import os
 import re
 import sys
-import threading
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,24 +21,36 @@ from types import CodeType, ModuleType, TracebackType
 _CODES = range(-(1 << 63), 1 << 63)
 
 
-def quick(end: SystemExit, kept: Mapping[str, object]) -> None:
-    """Ends the process as the interpreter would; returns for ends that it would have to report.
+class QuickEnd:
+    """An end as the interpreter's, less its own parts; for ends that it need not report.
 
-    In the interpreter's order: threads, exit handlers, standard streams, the program's own modules
-    and objects, standard streams again.
+    An exit handler that is registered before all others, so that the interpreter comes to it last:
+    threads and exit handlers have ended in its own way. Then, in its order: standard streams, the
+    program's own modules and objects, standard streams again.
     """
-    code = 0 if end.code is None else end.code
-    if not isinstance(code, int) or code not in _CODES:
-        return
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    if not _flush():
-        return
-    end.__traceback__ = None  # It keeps the frames of the program alive.
-    _write_out()
-    _release(kept)
-    if _flush():
-        os._exit(code & 0xFF)
+
+    def __init__(self) -> None:
+        self._code: int | None = None
+        self._kept: Mapping[str, object] = {}
+        atexit.register(self._end)
+
+    def prepare(self, end: SystemExit, kept: Mapping[str, object]) -> None:
+        """Has the process end so, if the program's end is one that needs no report.
+
+        kept: the modules to leave as they are.
+        """
+        code = 0 if end.code is None else end.code
+        if isinstance(code, int) and code in _CODES:
+            self._code = code & 0xFF
+            self._kept = kept
+
+    def _end(self) -> None:
+        if self._code is None or not _flush():
+            return
+        _write_out()
+        _release(self._kept)
+        if _flush():
+            os._exit(self._code)
 
 
 def _flush() -> bool:
