@@ -2,22 +2,32 @@
 PYTHON ?= python3
 VENV := venv
 BIN := $(VENV)/bin
+# How many tests run side by side: they wait more than they compute.
+WORKERS ?= 3
 # What the warm engine must do as the stock CLI does, and how it ends.
 WARM_FAULTS := $(addprefix tests/warm/test_,equality.py random_programs.py surroundings.py ends.py \
 	interrupts.py other_threads.py callbacks.py)
 
-.PHONY: setup serve test check faults bench bench-quick engine
+.PHONY: serve test unit lint audit setup faults bench bench-quick
 
-serve: engine
+serve:
+	$(PYTHON) -m setup serving
 	$(BIN)/gunicorn api:api
 
-test: setup check
-	$(BIN)/python -m pytest
+test: lint audit
+	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+
+# What answers within a minute.
+unit: lint
+	$(BIN)/python -m pytest tests/unit
+
+setup:
+	$(PYTHON) -m setup testing
 
 # Every fault with all its rounds, and the table of them: most of an hour.
 faults: setup
 	rm -f docs/reliability.md
-	$(BIN)/python -m pytest --whole tests/fuzz tests/faults $(WARM_FAULTS)
+	$(BIN)/python -m pytest --whole --numprocesses $(WORKERS) tests/fuzz tests/faults $(WARM_FAULTS)
 
 bench: setup
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-bench.txt
@@ -27,19 +37,10 @@ bench: setup
 bench-quick: setup
 	$(BIN)/python -m bench --quick
 
-check: $(VENV)/.complete
+lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+audit: setup
 	$(BIN)/python .ci/audit.py
-
-setup: engine
-
-engine: $(VENV)/.complete
-	$(BIN)/python -m engine
-
-$(VENV)/.complete: requirements.txt requirements.lock requirements-dev.txt requirements-dev.lock
-	rm -rf $(VENV)
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt
-	touch $@

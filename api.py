@@ -151,9 +151,6 @@ def create_app(
     return app
 
 
-api = application = create_app()
-
-
 class Server(WSGIServer):
     """wsgiref's server, which a signal ends, also in mid-request."""
 
@@ -188,7 +185,8 @@ def main() -> int:
     request_log.configure(settings.log_level, settings.log_format)
     kind = IPv6Server if ':' in settings.host else Server
     # Falcon types the environ more narrowly than wsgiref does.
-    server = make_server(settings.host, settings.port, api, kind)  # type: ignore[arg-type]
+    app = create_app(settings=settings)
+    server = make_server(settings.host, settings.port, app, kind)  # type: ignore[arg-type]
     with server as httpd:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, httpd.stop)
@@ -199,4 +197,7 @@ def main() -> int:
 
 
 if __name__ == '__main__':
+    # Before the application of those who import it: settings that cannot be used are told by main.
     sys.exit(main())
+
+api = application = create_app()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine import build, golang
+from engine.compiler import FLAGS
 
 HERE = Path(__file__).resolve().parent
 TOFU = 'github.com/opentofu/opentofu/cmd/tofu'
@@ -58,7 +59,7 @@ def _go_build(package: str, module: Path, target: Path, environ: Mapping[str, st
     go = golang.toolchain(build.cache_folder(environ), environ)
     unfinished = target.with_suffix('.unfinished')
     subprocess.run(
-        [go, 'build', *build.FLAGS, '-ldflags', '-s -w', '-o', str(unfinished), package],
+        [go, 'build', *FLAGS, '-ldflags', '-s -w', '-o', str(unfinished), package],
         cwd=module,
         env=golang.build_environment(environ),
         check=True,

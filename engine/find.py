@@ -7,11 +7,13 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine import build
 from engine.errors import EngineUnusableError
+from engine.work import Work, under_way
 
 # The Automation API reads the event log of an older CLI in another way, which we do not test.
 MINIMUM_VERSION = (3, 205, 0)
@@ -58,14 +60,23 @@ def find(pulumi: str | None = None, environ: Mapping[str, str] = os.environ) -> 
     return _built(build.built_bin(environ))
 
 
-def set_up(pulumi: str | None = None, environ: Mapping[str, str] = os.environ) -> Engine:
-    """Return the engine of this machine, building it when there is none (about 8 minutes).
+def set_up(
+    pulumi: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    work: Work | None = None,
+) -> Engine:
+    """Return the engine of this machine, building it when there is none, which takes minutes.
+
+    work: what it is a part of; a set-up of its own when None.
 
     Raises EngineUnusableError, EngineMissingError or BuildError.
     """
-    engine = find(pulumi, environ) or _built(build.build(environ))
-    assert engine is not None, 'a finished build has a bin folder'
-    return engine
+    found = find(pulumi, environ)
+    if found is None:
+        with nullcontext(work) if work else under_way() as shared:
+            found = _built(build.build(shared, environ))
+    assert found is not None, 'a finished build has a bin folder'
+    return found
 
 
 def _named(pulumi: str, search_path: str | None) -> Engine:

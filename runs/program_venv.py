@@ -167,3 +167,18 @@ def _run(command: list[str], cwd: Path, ends_at: float) -> None:
         process.wait()
     if process.returncode != 0:
         raise VenvError(f'{" ".join(command)} ended with {process.returncode}:\n{said}')
+
+
+def main(arguments: list[str]) -> int:
+    """Make the venvs of the programs whose folders are given; return the exit code."""
+    try:
+        for program in arguments:
+            ensure(Path(program).absolute())
+    except VenvError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

@@ -117,7 +117,7 @@ def find_engine(settings: Settings) -> Engine:
     except EngineError as error:
         raise EngineUnavailableError(str(error)) from error
     if found is None:
-        raise EngineUnavailableError('no Pulumi engine is set up: run `make setup`')
+        raise EngineUnavailableError('no Pulumi engine is set up: run `make serve`')
     return found
 
 

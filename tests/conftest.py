@@ -5,18 +5,48 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Generator
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import engine
 from settings import Settings
-from tests.report import Fault, table
+from tests.report import Fault, left_out, table
 
-DONE = pytest.StashKey[list[Fault]]()
 OURS = {each.metadata['variable'] for each in fields(Settings)}
+
+
+class Reporter:
+    """Remembers how each test went, and how many were left out; also of those side by side."""
+
+    def __init__(self) -> None:
+        self._done: dict[str, Fault] = {}
+        self.left_out = 0
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        self.left_out += len(items)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if (told := getattr(session.config, 'workeroutput', None)) is not None:
+            told['left_out'] = self.left_out
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        # Each worker has looked at all tests.
+        self.left_out = getattr(node, 'workeroutput', {}).get('left_out', 0)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == 'call' or report.skipped:
+            self._done[report.nodeid] = Fault.of(report)
+
+    def in_order(self) -> list[Fault]:
+        """Return the faults by file, in whatever order they ended."""
+        return [self._done[name] for name in sorted(self._done)]
+
+
+REPORTER = pytest.StashKey[Reporter]()
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +60,8 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Hear Ctrl-C also in the background of a shell, which has all ignore it that it starts."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.stash[REPORTER] = Reporter()
+    config.pluginmanager.register(config.stash[REPORTER])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,9 +69,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave what takes minutes out of the bounded form."""
+    """Have reports say what a test is about; leave what takes minutes out of the bounded form."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        item.user_properties.append(('behaviour', item.obj.__doc__ or item.name))
     if not config.getoption('--whole'):
-        items[:] = [item for item in items if not item.get_closest_marker('slow')]
+        long = [item for item in items if takes_long(item)]
+        items[:] = [item for item in items if not takes_long(item)]
+        config.hook.pytest_deselected(items=long)
+
+
+def takes_long(item: pytest.Item) -> bool:
+    """Tell whether a test is marked so, or is a fault under the stock CLI: seconds for each run."""
+    assert isinstance(item, pytest.Function)
+    params = item.callspec.params if hasattr(item, 'callspec') else {}
+    is_fault = 'faults' in item.path.parts
+    return bool(item.get_closest_marker('slow')) or (is_fault and params.get('mode') == 'cli')
 
 
 @pytest.fixture(scope='session')
@@ -75,20 +120,14 @@ def _path_without_pulumi() -> str:
     return os.pathsep.join(each for each in folders if not shutil.which('pulumi', path=each))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Function, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember how each fault went, for the table."""
-    report = yield
-    if report.when == 'call' or report.skipped:
-        item.config.stash.setdefault(DONE, []).append(Fault.of(item, report))
-    return report
-
-
-def pytest_terminal_summary(config: pytest.Config) -> None:
-    """Write the table of the whole run where the documentation has it."""
-    if config.getoption('--whole') and DONE in config.stash:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what was left out and why; write the table of a whole run where the documents have it."""
+    reporter = config.stash[REPORTER]
+    for line in left_out(terminalreporter.stats.get('skipped', []), reporter.left_out):
+        terminalreporter.write_line(f'LEFT OUT: {line}', yellow=True, bold=True)
+    if config.getoption('--whole'):
         target = Path(config.rootpath) / 'docs' / 'reliability.md'
         earlier = target.read_text() if target.exists() else ''
-        target.write_text(table(config.stash[DONE], earlier))
+        target.write_text(table(reporter.in_order(), earlier))

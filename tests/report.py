@@ -1,9 +1,11 @@
-"""The table of faults, their rounds and their results."""
+"""What a run of tests tells at its end: the table of faults, and what was left out."""
 
 from __future__ import annotations
 
 import datetime
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -40,11 +42,11 @@ class Fault:
     notes: str
 
     @classmethod
-    def of(cls, item: pytest.Function, report: pytest.TestReport) -> Fault:
-        """Take it from a test: its docstring, its parameters, what it recorded."""
+    def of(cls, report: pytest.TestReport) -> Fault:
+        """Take it from a test's report: its docstring, its parameters, what it recorded."""
         properties = {name: str(value) for name, value in report.user_properties}
-        name = (item.obj.__doc__ or item.name).strip().splitlines()[0]
-        case = item.name.partition('[')[2].rstrip(']')
+        name = properties['behaviour'].strip().splitlines()[0]
+        case = report.nodeid.partition('[')[2].rstrip(']')
         rounds, notes = int(properties.get('rounds', '1')), properties.get('notes', '')
         # A junk of a thousand bytes is known by its first ones.
         return cls(name.rstrip('.'), case[:60].strip(), rounds, report.outcome, notes)
@@ -80,3 +82,22 @@ def table(faults: list[Fault], earlier: str = '') -> str:
         all=len(lines),
     )
     return head + '\n'.join(fault.row() for fault in lines.values()) + '\n'
+
+
+def left_out(skipped: Sequence[pytest.TestReport], long: int) -> list[str]:
+    """Return a line for each reason why tests did not run.
+
+    skipped: the reports of those that something was missing for. long: how many only take long.
+    """
+    reasons = Counter(_reason(report) for report in skipped)
+    lines = [f'{_tests(number)}, because {reason}' for reason, number in sorted(reasons.items())]
+    return [*lines, f'{_tests(long)}, because they take long: `make faults`'] if long else lines
+
+
+def _reason(report: pytest.TestReport) -> str:
+    assert isinstance(report.longrepr, tuple)
+    return report.longrepr[2].removeprefix('Skipped: ')
+
+
+def _tests(number: int) -> str:
+    return f'{number} {"test" if number == 1 else "tests"}'

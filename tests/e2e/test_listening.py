@@ -103,6 +103,22 @@ def test_own_server_is_stopped(tmp_path: Path) -> None:
     assert not list((tmp_path / 'state/backend/.pulumi/locks').rglob('*.json'))
 
 
+@pytest.mark.parametrize('command', [['api.py'], ['-m', 'gunicorn', 'api:api']])
+def test_bad_setting(command: list[str]) -> None:
+    """A setting that cannot be used is one clear line, whichever way the service is started."""
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, 'SLOTS': '999'},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=START_DEADLINE,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ['SLOTS must be a number from 1 to 64.']
+
+
 @pytest.mark.parametrize(
     ('options', 'told'),
     [

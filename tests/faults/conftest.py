@@ -16,13 +16,6 @@ def engine_is_built(built_engine: engine.Engine) -> None:
     """No fault is tested against a missing engine."""
 
 
-@pytest.fixture(autouse=True)
-def bounded(request: pytest.FixtureRequest, whole: bool) -> None:
-    """Leave the stock way, which takes seconds for each run, to the whole form."""
-    if not whole and 'mode' in request.fixturenames and request.getfixturevalue('mode') == 'cli':
-        pytest.skip('the stock way is part of the whole form')
-
-
 @pytest.fixture
 def rounds(whole: bool, record_property: Callable[[str, object], None]) -> Rounds:
     """Return a function that takes the bounded and the whole number of rounds of a test."""

@@ -46,14 +46,17 @@ def fake_go(tmp_path: Path) -> Path:
         tmp_path / 'bin' / 'go',
         f"""
 import json, pathlib, sys
-if sys.argv[1:3] == ['env', 'GOVERSION']:
+arguments = sys.argv[1:]
+if arguments[:2] == ['env', 'GOVERSION']:
     print('go1.99.0')
-elif sys.argv[1] == 'build':
-    pathlib.Path(sys.argv[sys.argv.index('-o') + 1]).write_text(' '.join(sys.argv))
-    with open({str(tmp_path / 'builds')!r}, 'a') as log:
-        log.write(sys.argv[-1] + '\\n')
-else:
+elif '-json' in arguments:
     print(json.dumps({{'Dir': {str(module)!r}}}))
+elif arguments[0] == 'build' and '-o' in arguments:
+    target, *packages = arguments[arguments.index('-o') + 1 :]
+    for package in packages:
+        pathlib.Path(target, package.rpartition('/')[2]).write_text(package)
+        with open({str(tmp_path / 'builds')!r}, 'a') as log:
+            log.write(package + '\\n')
 """,
     )
 
@@ -103,14 +106,18 @@ def test_setting_that_is_not_there(machine: dict[str, str]) -> None:
         engine.find('/nowhere/pulumi', machine)
 
 
+def executables() -> list[str]:
+    return [name for module in build.MODULES for name in module.executables.values()]
+
+
 def test_build(machine: dict[str, str], fake_go: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A machine with Go builds every binary, says how long it takes first, and then keeps them."""
     found = engine.set_up('', machine)
     assert found.source == 'built'
-    names = {each.name for each in build.BINARIES} | {Path(each).name for each in build.SCRIPTS}
+    names = {*executables(), *(Path(each).name for each in build.SCRIPTS)}
     assert {each.name for each in found.bin.iterdir()} == names
     said = capfd.readouterr().err
-    assert said.index('about 8 minutes') < said.index('pulumi (1 of 4)')
+    assert said.index('The first time takes some minutes') < said.index('compiling')
     engine.set_up('', machine)
     assert capfd.readouterr().err == ''
 
@@ -134,9 +141,9 @@ def test_versions_agree() -> None:
 def test_concurrent_builds(machine: dict[str, str], fake_go: Path, tmp_path: Path) -> None:
     """Of several builders at once one builds, and all get the same whole engine."""
     with ThreadPoolExecutor(4) as pool:
-        folders = set(pool.map(lambda _: build.build(machine), range(4)))
-    assert len(folders) == 1
-    assert len((tmp_path / 'builds').read_text().splitlines()) == len(build.BINARIES)
+        found = set(pool.map(lambda _: engine.set_up('', machine), range(4)))
+    assert len(found) == 1
+    assert len((tmp_path / 'builds').read_text().splitlines()) == len(executables())
 
 
 def test_failed_build(machine: dict[str, str], tmp_path: Path) -> None:
@@ -154,9 +161,9 @@ def test_failed_build(machine: dict[str, str], tmp_path: Path) -> None:
 
 def test_killed_build(machine: dict[str, str], fake_go: Path, tmp_path: Path) -> None:
     """A build that is killed half way leaves nothing that is taken for an engine."""
-    code = "from engine import build; build._copy_scripts = lambda *_: __import__('os').abort()"
+    code = "import engine; engine.build._copy_scripts = lambda *_: __import__('os').abort()"
     subprocess.run(
-        [sys.executable, '-c', f'{code}; build.build()'],
+        [sys.executable, '-c', f'{code}; engine.set_up()'],
         cwd=ROOT,
         env={**os.environ, **machine},
         check=False,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine import EngineMissingError, build, golang
+from engine.compiler import FLAGS
 from tests.paths import ROOT
 
 # In more than one of our modules, but not in the CLI's version: those that something else of the
@@ -156,7 +157,7 @@ def test_sums_hold(go: str, tmp_path: Path) -> None:
         }
     )
     done = subprocess.run(
-        [go, 'build', *build.FLAGS, '-o', str(tmp_path / 'built'), '.'],
+        [go, 'build', *FLAGS, '-o', str(tmp_path / 'built'), '.'],
         cwd=module,
         env=environ,
         capture_output=True,

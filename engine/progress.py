@@ -1,0 +1,133 @@
+"""How far a long set-up is: one line that changes on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TextIO
+
+# Seconds between two looks of a terminal's reader, and of a log's.
+REFRESH = 0.5
+SELDOM = 15.0
+# A guess needs this part of the work done, and this many seconds of it.
+ENOUGH_DONE = 0.05
+ENOUGH_TIME = 10.0
+
+
+class Step:
+    """One of the things that are done side by side."""
+
+    def __init__(self, name: str, unit: str) -> None:
+        self.name = name
+        self.unit = unit
+        self.done = 0
+        self.total = 0
+        self.started = time.monotonic()
+
+    def __str__(self) -> str:
+        if not self.total:
+            return self.name
+        return f'{self.name} {min(self.done, self.total):,} of {self.total:,} {self.unit}'
+
+    def counting(self, pattern: re.Pattern[str]) -> Callable[[str], None]:
+        """Return a function that takes lines, and counts those that are a pattern's."""
+
+        def take(line: str) -> None:
+            if pattern.fullmatch(line):
+                self.done += 1
+
+        return take
+
+    def left(self) -> float | None:
+        """Return the seconds that are left, as the counts suggest; None while these are few."""
+        gone = time.monotonic() - self.started
+        if gone < ENOUGH_TIME or not self.total or self.done < ENOUGH_DONE * self.total:
+            return None
+        return gone / self.done * max(0, self.total - self.done)
+
+
+class Progress:
+    """The steps that are under way, shown as long as the block lasts; safe for all threads."""
+
+    def __init__(self, title: str, out: TextIO | None = None) -> None:
+        self._title = title
+        self._out = out or sys.stderr
+        self._is_terminal = self._out.isatty()
+        self._steps: list[Step] = []
+        self._started = time.monotonic()
+        self._writing = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._show, daemon=True)
+
+    def __enter__(self) -> Progress:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    @contextmanager
+    def step(self, name: str, unit: str = '') -> Iterator[Step]:
+        """Show a step while the block lasts, and say so when it has succeeded.
+
+        unit: what its counts count.
+        """
+        step = Step(name, unit)
+        with self._writing:
+            self._steps.append(step)
+        try:
+            yield step
+            self.say(f'  {name}: done in {clock(time.monotonic() - step.started)}')
+        finally:
+            with self._writing:
+                self._steps.remove(step)
+
+    def say(self, text: str) -> None:
+        """Print lines that stay."""
+        with self._writing:
+            self._clear()
+            print(text, file=self._out, flush=True)
+
+    def line(self) -> str:
+        """Return what is shown at the moment."""
+        gone = clock(time.monotonic() - self._started)
+        guesses = [left for step in self._steps if (left := step.left()) is not None]
+        guess = f', about {clock(max(guesses))} left' if guesses else ''
+        return f'{self._title} ({gone}{guess}): {"; ".join(map(str, self._steps))}'
+
+    def _show(self) -> None:
+        while not self._ended.wait(REFRESH if self._is_terminal else SELDOM):
+            with self._writing:
+                self._clear()
+                self._write_line()
+        with self._writing:
+            self._clear()
+
+    def _write_line(self) -> None:
+        if self._is_terminal:
+            width = shutil.get_terminal_size().columns - 1
+            self._out.write(self.line()[:width])
+            self._out.flush()
+        elif self._steps:
+            print(self.line(), file=self._out, flush=True)
+
+    def _clear(self) -> None:
+        if self._is_terminal:
+            self._out.write('\r\x1b[K')
+
+
+def clock(seconds: float) -> str:
+    """Return a time as minutes and seconds."""
+    return f'{int(seconds) // 60}m{int(seconds) % 60:02d}s'

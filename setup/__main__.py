@@ -1,0 +1,63 @@
+"""`python3 -m setup serving`, or `testing`: what `make serve` and `make test` do first."""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+
+import engine
+from engine.work import Work, under_way
+from setup import packages, system
+from setup.packages import PackagesError
+
+# The programs whose venvs are made ahead, so that no request has to wait for that.
+PROGRAMS = {
+    'serving': ['burner-program'],
+    'testing': ['burner-program', 'tests/programs/held', 'tests/programs/raising'],
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Set up for a purpose; return the exit code."""
+    if len(arguments) != 1 or arguments[0] not in PROGRAMS:
+        print(f'usage: python3 -m setup {{{",".join(PROGRAMS)}}}', file=sys.stderr)
+        return 2
+    try:
+        set_up(arguments[0])
+    except (engine.EngineError, PackagesError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            'Interrupted. What is there is kept, and the next time goes on from it.',
+            file=sys.stderr,
+        )
+        return 130
+    return 0
+
+
+def set_up(purpose: str) -> None:
+    """Set everything up, side by side: the engine, the packages, and then the programs' venvs.
+
+    Raises EngineError or PackagesError at the first part that fails; the others are given up.
+    """
+    with ThreadPoolExecutor() as pool, under_way() as work:
+        parts: list[Future[object]] = [
+            pool.submit(engine.set_up, os.environ.get('PULUMI'), work=work),
+            pool.submit(_install, purpose, work),
+        ]
+        for part in as_completed(parts):
+            part.result()
+
+
+def _install(purpose: str, work: Work) -> None:
+    packages.install(purpose, work)
+    if purpose == 'testing':
+        system.install(work)
+    for program in PROGRAMS[purpose]:
+        packages.make_venv_of(program, work)
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""The service's own virtual environment: what serving needs, or what tests need on top."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import re
+import shutil
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.progress import Step
+from engine.work import Work
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / 'venv'
+PYTHON = VENV / 'bin' / 'python'
+# Says what the venv was completely made for, and from.
+STAMP = VENV / '.complete'
+# The files whose wishes are installed, by purpose; each purpose includes those before it.
+REQUIREMENTS = {
+    'serving': ['requirements.txt', 'requirements.lock'],
+    'testing': [
+        'requirements-dev.txt',
+        'requirements-dev.lock',
+        'requirements.txt',
+        'requirements.lock',
+    ],
+}
+PINNED = re.compile(r'^[\w.\[\]-]+==', re.MULTILINE)
+# What pip says of each package that it takes.
+TAKEN = re.compile(r'\s*(Collecting|Requirement already satisfied:) .*')
+
+
+class PackagesError(Exception):
+    """The packages could not be installed; the message ends with what pip said."""
+
+
+def install(purpose: str, work: Work) -> None:
+    """Have the venv hold what `purpose` needs; two at once do it one after the other.
+
+    purpose: `serving` or `testing`.
+
+    Raises PackagesError.
+    """
+    with _only_installer(work):
+        complete = _complete_for()
+        if any(_includes(each, purpose) for each in complete):
+            return
+        with work.progress.step('Python packages', 'packages') as step:
+            _make(purpose, bool(complete), work, step)
+
+
+def make_venv_of(program: str, work: Work) -> None:
+    """Have the venv of a program ready, by the service's own code.
+
+    program: its folder, in this checkout.
+
+    Raises PackagesError.
+    """
+    with work.progress.step(f'Python packages of {program}') as step:
+        _run([str(PYTHON), '-m', 'runs.program_venv', program], work, step)
+
+
+def _includes(whole: str, part: str) -> bool:
+    known = list(REQUIREMENTS)
+    return known.index(part) <= known.index(whole)
+
+
+def _complete_for() -> list[str]:
+    """Return the purposes that the venv was made for, from the files as they are now."""
+    try:
+        stamp = STAMP.read_text()
+    except FileNotFoundError:
+        return []
+    # A link to an interpreter that was uninstalled does not exist.
+    return [each for each in REQUIREMENTS if PYTHON.exists() and _fingerprint(each) == stamp]
+
+
+def _make(purpose: str, is_begun: bool, work: Work, step: Step) -> None:
+    """Install into the venv, or into a new one where it is not whole or for other versions."""
+    files = [ROOT / name for name in REQUIREMENTS[purpose]]
+    step.total = len({name for file in files for name in PINNED.findall(file.read_text())})
+    STAMP.unlink(missing_ok=True)
+    if not is_begun:
+        shutil.rmtree(VENV, ignore_errors=True)
+        _run([sys.executable, '-m', 'venv', str(VENV)], work, step)
+    pip = [str(PYTHON), '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input']
+    _run([*pip, '--progress-bar', 'off', '-r', str(files[0])], work, step)
+    STAMP.write_text(_fingerprint(purpose))
+
+
+def _run(command: list[str], work: Work, step: Step) -> None:
+    count = step.counting(TAKEN)
+    last_lines: deque[str] = deque(maxlen=10)
+
+    def take(line: str) -> None:
+        count(line)
+        last_lines.append(f'  {line}')
+
+    if work.children.run(command, cwd=ROOT, on_line=take) != 0:
+        said = '\n'.join(last_lines)
+        raise PackagesError(
+            f'Installing the Python packages failed; is a package index in reach?\n{said}'
+        )
+
+
+def _fingerprint(purpose: str) -> str:
+    digest = hashlib.sha256(f'{purpose} {sys.version} {sys.base_prefix} {VENV}'.encode())
+    for name in REQUIREMENTS[purpose]:
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _only_installer(work: Work) -> Iterator[None]:
+    with (ROOT / '.setup.lock').open('w') as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with work.progress.step(
+                'waiting for another process, which installs the Python packages'
+            ):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,158 @@
+"""What a set-up shows of itself, and that nothing of it outlives its end."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from engine import progress
+from engine.children import Children, StoppedError
+from engine.progress import Progress, Step
+from tests.paths import ROOT
+from warm_pulumi.processes import start_time
+
+# Starts a child of its own, and tells both numbers.
+PARENT = """
+import os, subprocess, time
+print(os.getpid(), subprocess.Popen(['sleep', '600']).pid, flush=True)
+time.sleep(600)
+"""
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step shows how much of it is done, and a guess of the rest once that can be honest."""
+    step = Step('compiling', 'packages')
+    assert str(step) == 'compiling'
+    count = step.counting(re.compile('[a-z]+'))
+    step.total = 1200
+    for line in ['a', 'not one', 'b']:
+        count(line)
+    assert str(step) == 'compiling 2 of 1,200 packages'
+    step.started -= 60
+    assert step.left() is None, 'two of so many tell nothing'
+    step.done = 300
+    assert step.left() == pytest.approx(180, rel=0.1)
+    step.done = 1300
+    assert str(step) == 'compiling 1,200 of 1,200 packages'
+    assert step.left() == 0
+
+
+def test_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a log there is a whole line now and then, and one for each step that is done."""
+    monkeypatch.setattr(progress, 'SELDOM', 0.05)
+    out = io.StringIO()
+    with Progress('Setting up', out) as shown, shown.step('one thing'):
+        while 'Setting up' not in out.getvalue():
+            time.sleep(0.01)
+    lines = out.getvalue().splitlines()
+    assert re.fullmatch(r'Setting up \(0m0\ds\): one thing', lines[0])
+    assert lines[-1] == '  one thing: done in 0m00s'
+    assert '\r' not in out.getvalue()
+
+
+def test_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal one line changes in place, is never longer than that, and goes at the end."""
+    monkeypatch.setattr(progress, 'REFRESH', 0.01)
+    monkeypatch.setenv('COLUMNS', '30')
+    out = Terminal()
+    with Progress('Setting up', out) as shown, shown.step('a thing with a long name ' * 9):
+        while out.getvalue().count('\r') < 5:
+            time.sleep(0.01)
+        assert all(len(part) < 40 for part in out.getvalue().split('\r\x1b[K'))
+    assert out.getvalue().endswith('\r\x1b[K')
+
+
+def test_failed_step() -> None:
+    """A step that failed is not said to be done."""
+    out = io.StringIO()
+    with Progress('Setting up', out) as shown, pytest.raises(ZeroDivisionError), shown.step('one'):
+        raise ZeroDivisionError
+    assert 'done' not in out.getvalue()
+
+
+def test_lines_and_code() -> None:
+    """A command's lines are handed on as they come, and its exit code returned."""
+    seen: list[str] = []
+    with Children() as children:
+        code = children.run(['sh', '-c', 'echo one; echo two >&2; exit 3'], on_line=seen.append)
+    assert (sorted(seen), code) == (['one', 'two'], 3)
+
+
+def test_nothing_outlives_the_end() -> None:
+    """What still runs at the end is killed with its own children, and nothing more is started."""
+    told = threading.Event()
+    pids: list[int] = []
+
+    def take(line: str) -> None:
+        pids.extend(map(int, line.split()))
+        told.set()
+
+    with ThreadPoolExecutor(1) as pool, Children() as children:
+        running = pool.submit(children.run, [sys.executable, '-c', PARENT], on_line=take)
+        assert told.wait(10)
+    assert running.result(timeout=10) < 0
+    ends_at = time.monotonic() + 10
+    while any(start_time(pid) for pid in pids):
+        assert time.monotonic() < ends_at
+        time.sleep(0.01)
+    with pytest.raises(StoppedError):
+        children.run(['true'])
+
+
+@pytest.mark.parametrize('purpose', ['', 'dancing'])
+def test_usage(purpose: str) -> None:
+    """`python3 -m setup` says what it can be asked for."""
+    done = subprocess.run(
+        [sys.executable, '-m', 'setup', *purpose.split()],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert '{serving,testing}' in done.stderr
+
+
+def test_no_package_index(tmp_path: Path) -> None:
+    """Without a package index there is one message, and no traceback."""
+    for name in ('setup', 'engine'):
+        os.symlink(ROOT / name, tmp_path / name)
+    program = (
+        'import pathlib, sys\n'
+        'from setup import __main__ as main, packages\n'
+        'packages.ROOT, here = pathlib.Path("."), pathlib.Path(".").absolute()\n'
+        'packages.VENV, packages.PYTHON = here / "venv", here / "venv/bin/python"\n'
+        'packages.STAMP = packages.VENV / ".complete"\n'
+        'sys.exit(main.main(["serving"]))\n'
+    )
+    (tmp_path / 'requirements.txt').write_text('nothing-of-this-name==1.0\n')
+    (tmp_path / 'requirements.lock').write_text('')
+    pulumi = tmp_path / 'pulumi'
+    pulumi.write_text('#!/bin/sh\necho v3.300.0\n')
+    pulumi.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, '-c', program],
+        cwd=tmp_path,
+        env={**os.environ, 'PIP_NO_INDEX': '1', 'PULUMI': str(pulumi)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert 'Installing the Python packages failed' in done.stderr
+    assert 'nothing-of-this-name' in done.stderr
+    assert 'Traceback' not in done.stderr
