@@ -74,14 +74,18 @@ class Compiler:
         ):
             library = pool.submit(self._compile, first, ['std'], step)
             self._download(first)
-            rest = pool.submit(self._download, *others)
             known = self._stale(first)
             step.total = len(known)
+            rest = pool.submit(self._prepare, others, known, step)
             library.result()
             self._build(first, ldflags, target, step)
             rest.result()
-            step.total = len(known.union(*map(self._stale, others)))
             list(pool.map(lambda module: self._build(module, ldflags, target, step), others))
+
+    def _prepare(self, modules: Sequence[Module], known: set[str], step: Step) -> None:
+        """Download what modules require, and count what is to be compiled beside `known`."""
+        self._download(*modules)
+        step.total = len(known.union(*map(self._stale, modules)))
 
     def _download(self, *modules: Module) -> None:
         """Get what modules require. What cannot be had now, their builds ask for, and report."""

@@ -23,9 +23,10 @@ ENOUGH_TIME = 10.0
 class Step:
     """One of the things that are done side by side."""
 
-    def __init__(self, name: str, unit: str) -> None:
+    def __init__(self, name: str, unit: str, is_even: bool) -> None:
         self.name = name
         self.unit = unit
+        self._is_even = is_even
         self.done = 0
         self.total = 0
         self.started = time.monotonic()
@@ -45,9 +46,10 @@ class Step:
         return take
 
     def left(self) -> float | None:
-        """Return the seconds that are left, as the counts suggest; None while these are few."""
+        """Return the seconds that are left, as the counts suggest; None where these say nothing."""
         gone = time.monotonic() - self.started
-        if gone < ENOUGH_TIME or not self.total or self.done < ENOUGH_DONE * self.total:
+        is_known = self._is_even and self.total and self.done >= ENOUGH_DONE * self.total
+        if gone < ENOUGH_TIME or not is_known:
             return None
         return gone / self.done * max(0, self.total - self.done)
 
@@ -79,12 +81,12 @@ class Progress:
         self._thread.join()
 
     @contextmanager
-    def step(self, name: str, unit: str = '') -> Iterator[Step]:
+    def step(self, name: str, unit: str = '', is_even: bool = True) -> Iterator[Step]:
         """Show a step while the block lasts, and say so when it has succeeded.
 
-        unit: what its counts count.
+        unit: what its counts count. is_even: whether they tell how much time is left.
         """
-        step = Step(name, unit)
+        step = Step(name, unit, is_even)
         with self._writing:
             self._steps.append(step)
         try:

@@ -50,7 +50,8 @@ def install(purpose: str, work: Work) -> None:
         complete = _complete_for()
         if any(_includes(each, purpose) for each in complete):
             return
-        with work.progress.step('Python packages', 'packages') as step:
+        # pip counts what it gets; that it then installs all of it, which takes longer, at once.
+        with work.progress.step('Python packages', 'packages', is_even=False) as step:
             _make(purpose, bool(complete), work, step)
 
 

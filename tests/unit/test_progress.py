@@ -35,7 +35,7 @@ class Terminal(io.StringIO):
 
 def test_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step shows how much of it is done, and a guess of the rest once that can be honest."""
-    step = Step('compiling', 'packages')
+    step = Step('compiling', 'packages', is_even=True)
     assert str(step) == 'compiling'
     count = step.counting(re.compile('[a-z]+'))
     step.total = 1200
@@ -49,6 +49,14 @@ def test_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     step.done = 1300
     assert str(step) == 'compiling 1,200 of 1,200 packages'
     assert step.left() == 0
+
+
+def test_uneven_counts() -> None:
+    """Counts that say nothing of the time that is left lead to no guess."""
+    step = Step('packages', 'packages', is_even=False)
+    step.total, step.done = 10, 5
+    step.started -= 60
+    assert step.left() is None
 
 
 def test_log(monkeypatch: pytest.MonkeyPatch) -> None:
