@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from pulumi import automation as auto
 
+from tests.warm.conftest import new_warm
 from tests.warm.project import Project
 from warm_pulumi import WarmPulumi
 
@@ -130,6 +132,18 @@ def test_preloaded_modules_show_when_they_are_imported(run: Run) -> None:
         print('o', sys.modules['pulumi_random.random_id'] is pulumi_random.random_id)
     """
     assert run(program) == ['o []', 'o True None', 'o True']
+
+
+@pytest.mark.parametrize('handler', [signal.SIG_DFL, signal.SIG_IGN])
+def test_hangup(engine_bin: Path, project: Project, handler: signal.Handlers) -> None:
+    """A program heeds or ignores a hangup as the owner did who started the engine."""
+    before = signal.signal(signal.SIGHUP, handler)
+    try:
+        with new_warm(engine_bin) as warm:
+            project.write("import signal; print('o', signal.getsignal(signal.SIGHUP))")
+            assert f'o {handler!s}' in messages(project.stack(warm))
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize('mask', [0o022, 0o077])

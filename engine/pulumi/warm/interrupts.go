@@ -38,7 +38,11 @@ func newInterrupts() *interrupts {
 	i.arrived = sync.NewCond(&i.mu)
 	// Nobody listens here: a reader that went away makes writes fail, not the process. To ignore the
 	// signals would do as well, were it not inherited by plugins.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE, syscall.SIGHUP)
+	deaf := make(chan os.Signal, 1)
+	signal.Notify(deaf, syscall.SIGPIPE)
+	if !signal.Ignored(syscall.SIGHUP) { // Under nohup, programs ignore it too.
+		signal.Notify(deaf, syscall.SIGHUP)
+	}
 	backend.CancellationScopes = scopeSource{backend.CancellationScopes, i}
 	return i
 }
