@@ -23,11 +23,11 @@ import engine
 import metrics
 from audit import audited
 from basic_pulumi import ProgramFailedError
-from runs import workspaces
-from runs.slots import Slots
 from settings import Settings, SettingsError
+from slots.pool import Slots
 from web import access, draining, health, openapi, problems, request_log
 from web.callers import Callers
+from workspaces import opening
 
 PROGRAM = 'burner-program'
 
@@ -48,7 +48,7 @@ def default_slots() -> Slots:
 def _default_slots() -> Slots:
     settings = Settings.from_env()
     program = Path(basic_pulumi.find_local(PROGRAM))
-    open_workspace = functools.partial(workspaces.open_workspace, settings, program)
+    open_workspace = functools.partial(opening.open_workspace, settings, program)
     slots = Slots(settings, PROGRAM, open_workspace)
     draining.when_begun(slots.drain)
     atexit.register(slots.close)

@@ -171,7 +171,7 @@ def test_queue_is_bounded(fake: FakeEngine, make_slots: MakeSlots) -> None:
         first = pool.submit(asked.simulate_get, '/id')
         assert inside.wait(20)
         second = pool.submit(asked.simulate_get, '/id')
-        while not slots.queue_length:
+        while not slots.queue.length:
             assert not second.done()
         refused = asked.simulate_get('/id')
         leave.set()
