@@ -21,13 +21,16 @@ from pulumi import automation as auto
 import basic_pulumi
 import engine
 import metrics
+import rest.openapi
 from audit import audited
 from basic_pulumi import ProgramFailedError
-from runs import workspaces
-from runs.slots import Slots
+from rest.programs import OneProgram, Programs
 from settings import Settings, SettingsError
+from slots.pool import Slots
+from stacks.catalogue import Catalogue
 from web import access, draining, health, openapi, problems, request_log
 from web.callers import Callers
+from workspaces import opening
 
 PROGRAM = 'burner-program'
 
@@ -48,7 +51,7 @@ def default_slots() -> Slots:
 def _default_slots() -> Slots:
     settings = Settings.from_env()
     program = Path(basic_pulumi.find_local(PROGRAM))
-    open_workspace = functools.partial(workspaces.open_workspace, settings, program)
+    open_workspace = functools.partial(opening.open_workspace, settings, program)
     slots = Slots(settings, PROGRAM, open_workspace)
     draining.when_begun(slots.drain)
     atexit.register(slots.close)
@@ -108,10 +111,15 @@ class Description:
     """The service's OpenAPI document."""
 
     def __init__(self, needs_token: bool) -> None:
-        self._document = openapi.document(needs_token)
+        self._document = describe(needs_token)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.media = self._document
+
+
+def describe(needs_token: bool = False) -> dict[str, Any]:
+    """Return the OpenAPI document of a service that was started with or without a token."""
+    return openapi.document(needs_token, rest.openapi.paths(), rest.openapi.schemas())
 
 
 def _output(result: auto.UpResult, name: str) -> Any:
@@ -148,6 +156,9 @@ def create_app(
     app.add_route('/readyz', health.Readiness(readiness))
     app.add_route('/metrics', health.Metrics())
     app.add_route('/openapi.json', Description(bool(settings.api_token)))
+    catalogue = Catalogue([program], [settings.programs_dir])
+    app.add_route('/v1/programs', Programs(catalogue))
+    app.add_route('/v1/programs/{name}', OneProgram(catalogue))
     return app
 
 

@@ -21,7 +21,7 @@ from typing import TextIO
 from pulumi import automation as auto
 
 import metrics
-from runs import program_venv
+import program_venv
 from warm_pulumi import CommandTimeoutError, EngineDiedError, EngineStartError, time_left
 
 Context = dict[str, str]

@@ -64,6 +64,9 @@ class Settings:
     state_dir: Path = _setting(
         'STATE_DIR', ROOT / '.state', 'Folder of the embedded backend, its passphrase and locks.'
     )
+    programs_dir: Path = _setting(
+        'PROGRAMS_DIR', ROOT / 'programs', "Folder of the catalogue: each program's folder in it."
+    )
     org: str = _setting('PULUMI_ORG', 'organization', 'Organisation of the stacks.')
     backend_url: str = _setting(
         'PULUMI_BACKEND_URL', '', 'Any Pulumi backend; empty: the embedded one.', secret=True

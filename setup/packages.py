@@ -63,7 +63,7 @@ def make_venv_of(program: str, work: Work) -> None:
     Raises PackagesError.
     """
     with work.progress.step(f'Python packages of {program}') as step:
-        _run([str(PYTHON), '-m', 'runs.program_venv', program], work, step)
+        _run([str(PYTHON), '-m', 'program_venv', program], work, step)
 
 
 def _includes(whole: str, part: str) -> bool:

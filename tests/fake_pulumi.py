@@ -12,8 +12,8 @@ from pulumi import automation as auto
 from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
-from runs.slots import Slots
-from runs.workspaces import Witness
+from slots.pool import Slots
+from workspaces.opening import Witness
 
 OnOutput = Callable[[str], object]
 MakeSlots = Callable[..., Slots]

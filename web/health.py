@@ -15,10 +15,11 @@ from pulumi import automation as auto
 
 import basic_pulumi
 import metrics
-from runs import program_venv, workspaces
+import program_venv
 from settings import Settings
 from warm_pulumi import ColdPulumi, deadline
 from web import draining
+from workspaces import environment, opening
 
 logger = logging.getLogger(__name__)
 
@@ -96,43 +97,43 @@ def check(settings: Settings, program: Path) -> None:
     Raises NotReadyError.
     """
     try:
-        found = workspaces.find_engine(settings)
+        found = opening.find_engine(settings)
     except basic_pulumi.EngineUnavailableError as error:
         raise NotReadyError('The engine is missing.') from error
     if not program_venv.is_complete(program):
         raise NotReadyError("The program's virtual environment is not ready.")
     try:
         _check_backend(settings)
-        environment = workspaces.environment(settings, found, settings.stack, program)
+        variables = environment.variables(settings, found, settings.stack, program)
     except OSError as error:
         raise NotReadyError('The state folder cannot be written.') from error
-    command = workspaces.cold(settings, found)
+    command = opening.cold(settings, found)
     with deadline(CHECK_DEADLINE):
-        _check_answers(command, environment, program)
-        _check_passphrase(settings, command, environment, program)
+        _check_answers(command, variables, program)
+        _check_passphrase(settings, command, variables, program)
 
 
 def _check_backend(settings: Settings) -> None:
     """Write to the embedded backend; Pulumi itself asks any other (see _check_answers)."""
     if not settings.backend_url:
-        workspaces.backend_url(settings)
-        with tempfile.TemporaryFile(dir=workspaces.state_dir(settings) / 'backend') as probe:
+        environment.backend_url(settings)
+        with tempfile.TemporaryFile(dir=environment.state_dir(settings) / 'backend') as probe:
             probe.write(b'ready?')
 
 
-def _check_answers(command: ColdPulumi, environment: dict[str, str], program: Path) -> None:
+def _check_answers(command: ColdPulumi, variables: dict[str, str], program: Path) -> None:
     """Have Pulumi open the backend.
 
     It does not list the stacks: in a folder, a list fails when a file goes while it is made.
     """
     try:
-        command.run(['whoami'], str(program), environment)
+        command.run(['whoami'], str(program), variables)
     except (auto.CommandError, OSError) as error:
         raise NotReadyError('The backend does not answer.') from error
 
 
 def _check_passphrase(
-    settings: Settings, command: ColdPulumi, environment: dict[str, str], program: Path
+    settings: Settings, command: ColdPulumi, variables: dict[str, str], program: Path
 ) -> None:
     """Have Pulumi read the first slot's last update, for which it needs the right passphrase.
 
@@ -141,7 +142,7 @@ def _check_passphrase(
     name = auto.fully_qualified_stack_name(settings.org, program.name, settings.stack)
     arguments = ['stack', 'history', '--show-secrets', '--page-size', '1', '--stack', name]
     try:
-        command.run(arguments, str(program), environment)
+        command.run(arguments, str(program), variables)
     except auto.CommandError as error:
         if 'passphrase' in str(error):
             raise NotReadyError('The passphrase is wrong.') from error

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def document(needs_token: bool = False) -> dict[str, Any]:
-    """Return the OpenAPI document of a service that was started with or without a token."""
+def document(
+    needs_token: bool, paths: Mapping[str, Any], schemas: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the OpenAPI document of a service that was started with or without a token.
+
+    paths, schemas: what other rooms serve beside the routes of this document, and its schemas.
+    """
     return {
         'openapi': '3.1.0',
         'info': {
@@ -29,9 +35,10 @@ def document(needs_token: bool = False) -> dict[str, Any]:
             ),
             '/metrics': _get('Figures for Prometheus.', {'text/plain': {}}),
             '/openapi.json': _get('This document.', {'application/json': {}}),
+            **paths,
         },
         'components': {
-            'schemas': {'Problem': PROBLEM},
+            'schemas': {'Problem': PROBLEM, **schemas},
             'responses': {
                 'Problem': _problem_response({}),
                 'Unauthorized': _problem_response({'WWW-Authenticate': _CHALLENGE}),
@@ -70,6 +77,18 @@ _REQUEST_ID_HEADER = {
 }
 _CHALLENGE = {'required': True, 'schema': {'const': 'Bearer'}}
 _ANY_ID = {'X-Request-Id': {'$ref': '#/components/headers/RequestId'}}
+
+
+def described(
+    summary: str,
+    schema: Mapping[str, Any],
+    parameters: Sequence[Any] = (),
+    problems: list[str] | None = None,
+) -> dict[str, Any]:
+    """Return a path that a GET answers with JSON of the schema, or one of the problems."""
+    path = _get(summary, {'application/json': {'schema': schema}}, problems=problems)
+    path['get']['parameters'] += parameters
+    return path
 
 
 def _run(summary: str, pattern: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import pytest
 import requests
 
 import engine
-from runs import program_venv
+import program_venv
 from tests import processes
 from tests.paths import ROOT
 from tests.service import START_DEADLINE, serving

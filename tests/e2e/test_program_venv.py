@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from runs import program_venv
-from runs.program_venv import VenvError, VenvLateError, ensure, python_of
+import program_venv
+from program_venv import VenvError, VenvLateError, ensure, python_of
 from tests.paths import ROOT
 from tests.processes import command_line, descendants
 from warm_pulumi.processes import kill_session
@@ -22,7 +22,7 @@ from warm_pulumi.processes import kill_session
 MAKER = """
 import sys
 from pathlib import Path
-from runs.program_venv import ensure
+from program_venv import ensure
 ensure(Path(sys.argv[1]))
 """
 

@@ -15,9 +15,9 @@ import api
 import basic_pulumi
 import engine
 from basic_pulumi import ProgramFailedError
-from runs import workspaces
-from runs.slots import Slots
 from settings import Settings
+from slots.pool import Slots
+from workspaces import opening
 
 MakeSlots = Callable[[str], Slots]
 
@@ -27,7 +27,7 @@ def slots_of(program: str, state: Path, **given: object) -> Iterator[Slots]:
     """Slots of one program with names of their own, removed afterwards."""
     settings = Settings(state_dir=state, stack=f'test-{secrets.token_hex(4)}', **given)  # type: ignore[arg-type]
     folder = Path(basic_pulumi.find_local(program))
-    slots = Slots(settings, program, functools.partial(workspaces.open_workspace, settings, folder))
+    slots = Slots(settings, program, functools.partial(opening.open_workspace, settings, folder))
     try:
         yield slots
     finally:

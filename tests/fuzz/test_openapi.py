@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import engine
-from runs import program_venv
+import program_venv
 from tests.paths import ROOT
 from tests.service import Service, serving
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runs.slots import Slots
 from settings import Settings
+from slots.pool import Slots
 from tests.fake_pulumi import FakeEngine, MakeSlots
 
 

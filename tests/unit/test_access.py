@@ -8,9 +8,9 @@ import pytest
 from falcon import testing
 
 import api
-from runs import workspaces
 from settings import Settings, SettingsError
 from tests.problem import assert_problem
+from workspaces import environment
 
 TOKEN = 'a-token-of-the-test'
 
@@ -155,5 +155,5 @@ def test_children_see_what_they_need() -> None:
         'DATABASE_PASSWORD': 'not theirs',
         'MINE': 'asked for',
     }
-    seen = workspaces.child_environ(Settings(child_env='MINE, OTHER'), environ)
+    seen = environment.child_environ(Settings(child_env='MINE, OTHER'), environ)
     assert seen.keys() == {'PATH', 'HOME', 'AWS_REGION', 'PULUMI_ACCESS_TOKEN', 'MINE'}

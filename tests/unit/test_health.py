@@ -18,7 +18,7 @@ from settings import Settings
 from tests.fake_pulumi import FakeEngine, MakeSlots
 from tests.paths import ROOT
 from tests.problem import assert_problem
-from web import health, openapi, request_log
+from web import health, request_log
 from web.health import NotReadyError
 
 SETTINGS = Settings(allowed_hosts='falconframework.org')  # what the test client says
@@ -171,7 +171,7 @@ def test_queue_is_bounded(fake: FakeEngine, make_slots: MakeSlots) -> None:
         first = pool.submit(asked.simulate_get, '/id')
         assert inside.wait(20)
         second = pool.submit(asked.simulate_get, '/id')
-        while not slots.queue_length:
+        while not slots.queue.length:
             assert not second.done()
         refused = asked.simulate_get('/id')
         leave.set()
@@ -190,20 +190,20 @@ def test_document_has_all_routes() -> None:
         if not method.internal
     }
     described = {
-        (path, method) for path, item in openapi.document()['paths'].items() for method in item
+        (path, method) for path, item in api.describe()['paths'].items() for method in item
     }
     assert described == offered
 
 
 def test_document_is_served() -> None:
     """The document is served as it is."""
-    assert client().simulate_get('/openapi.json').json == openapi.document()
+    assert client().simulate_get('/openapi.json').json == api.describe()
 
 
 def test_readme_has_all_routes() -> None:
     """The README's table names every route."""
     readme = (ROOT / 'README.md').read_text()
-    for path in openapi.document()['paths']:
+    for path in api.describe()['paths']:
         assert f'| `GET {path}` |' in readme
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runs.locks import Owner, owners
+from workspaces.locks import Owner, owners
 
 HERE = socket.gethostname()
 DEAD = 2**22 + 1  # above the largest pid that Linux gives out

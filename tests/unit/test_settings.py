@@ -39,7 +39,7 @@ def gunicorn_conf(monkeypatch: pytest.MonkeyPatch) -> Iterator[GunicornConf]:
 def test_readme_has_it(field: object) -> None:
     """The README's table names each setting, its default and what it means, in the code's words."""
     default = field.default  # type: ignore[attr-defined]
-    shown = '.state' if isinstance(default, Path) else default
+    shown = default.relative_to(ROOT) if isinstance(default, Path) else default
     metadata = field.metadata  # type: ignore[attr-defined]
     value = f'`{shown:g}`' if isinstance(shown, float) else f'`{shown}`' if shown != '' else ''
     assert f'| `{metadata["variable"]}` | {value} | {metadata["help"]} |' in README

@@ -16,10 +16,10 @@ from pulumi import automation as auto
 
 import api
 from basic_pulumi import BusyError, EngineUnavailableError, ProgramFailedError
-from runs import sweeper
-from runs.slot_files import SlotFile
-from runs.slots import Slots
+from slots import sweeper
+from slots.pool import Slots
 from tests.fake_pulumi import FakeEngine, FakePulumi, MakeSlots, Meeting
+from workspaces.ownership import Ownership
 
 DEV = 'organization/burner-program/dev'
 DEAD = 2**22 + 1  # above the largest pid that Linux gives out
@@ -101,7 +101,7 @@ def test_failed_destroy_keeps_the_answer(fake: FakeEngine, make_slots: MakeSlots
 def crash(state_dir: Path) -> None:
     """Leave behind what a worker leaves that dies in a run: a slot file that says unclean."""
     (state_dir / 'slots').mkdir()
-    file = SlotFile(state_dir / 'slots' / 'dev')
+    file = Ownership(state_dir / 'slots' / 'dev')
     file.mark(clean=False)
     file.close()
 
@@ -225,7 +225,7 @@ def test_drain(make_slots: MakeSlots) -> None:
     slots = make_slots(slots=1, slot_wait=60)
     with slots.lease(), ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(run, slots) for _ in range(3)]
-        eventually(lambda: slots.queue_length == 3)
+        eventually(lambda: slots.queue.length == 3)
         slots.drain()
         for each in waiting:
             with pytest.raises(BusyError, match='shutting down'):
@@ -287,7 +287,7 @@ def test_drain_in_a_sweep(
     go_on.clear()
     outage.clear()
     assert recovering.wait(10)
-    eventually(lambda: slots._available() == 2)
+    eventually(lambda: slots.queue.available == 2)
     slots.drain()
     go_on.set()
     slots.close()
@@ -299,7 +299,7 @@ def test_lease_at_the_end(fake: FakeEngine, make_slots: MakeSlots) -> None:
     fake.prepare = lambda command: command.failures.update(destroy=['error: provider crashed'])
     slots = make_slots(slots=1)
     with slots.lease():
-        slots._housekeeper.shutdown()
+        slots._housekeeper.stop()
     assert run(slots).outputs['id'].value == 'value of id'
     assert fake.resources() == []
 
@@ -307,7 +307,7 @@ def test_lease_at_the_end(fake: FakeEngine, make_slots: MakeSlots) -> None:
 def test_drain_within_itself(make_slots: MakeSlots) -> None:
     """A signal that arrives while the same thread handles an earlier one waits for nobody."""
     slots = make_slots()
-    with slots._changed:
+    with slots.queue._changed:
         slots.drain()
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine import Engine
-from runs import workspaces
 from settings import Settings
+from workspaces import environment
 
 ENGINE = Engine(Path('/engine/bin/pulumi'), 'built', (3, 259, 0))
 
@@ -30,5 +30,5 @@ def test_password_apart_from_url(
 ) -> None:
     """A database's password is not in the URL that Pulumi sees, and so in no message of it."""
     settings = Settings(state_dir=tmp_path, backend_url=given)
-    found = workspaces.environment(settings, ENGINE, 'dev', tmp_path)
+    found = environment.variables(settings, ENGINE, 'dev', tmp_path)
     assert (found['PULUMI_BACKEND_URL'], found.get('PGPASSWORD')) == (url, password)

@@ -14,11 +14,11 @@ import basic_pulumi
 import metrics
 from audit import audited
 from basic_pulumi import ProvisioningError
-from runs import recovery
-from runs.slot_files import SlotFile
-from runs.workspaces import Witness
 from settings import Settings
 from warm_pulumi import deadline, own_deadline
+from workspaces import recovery
+from workspaces.opening import Witness
+from workspaces.ownership import Ownership
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class SupportsClose(Protocol):
 class Slot:
     """One stack, which runs one request at a time."""
 
-    def __init__(self, name: str, program: str, settings: Settings, file: SlotFile) -> None:
+    def __init__(self, name: str, program: str, settings: Settings, file: Ownership) -> None:
         self.name = name
         self.runs = 0
         self.options = auto.LocalWorkspaceOptions()

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from runs import leftovers
-from runs.slot_files import Record, SlotFile
 from warm_pulumi.processes import kill_session, start_time
+from workspaces import leftovers
+from workspaces.ownership import Ownership, Record
 
 # A session's leader that starts a member, tells its number, and stays; `deaf` ignores interrupts.
 LEADER = """
@@ -52,7 +52,7 @@ def start() -> Iterator[Callable[..., Session]]:
 
 def leave(path: Path, pid: int, *, home: str | None = None) -> None:
     """Write what an owner leaves that dies while a process drives Pulumi for it."""
-    file = SlotFile(path)
+    file = Ownership(path)
     file.end_leftovers()
     file.note_start(pid)
     if home:
@@ -61,7 +61,7 @@ def leave(path: Path, pid: int, *, home: str | None = None) -> None:
 
 
 def take_over(path: Path) -> None:
-    file = SlotFile(path)
+    file = Ownership(path)
     file.end_leftovers()
     assert file.record.processes == {}
     file.close()
@@ -97,7 +97,7 @@ def test_dead_leader(tmp_path: Path, start: Callable[..., Session]) -> None:
 def test_strangers(tmp_path: Path, start: Callable[..., Session]) -> None:
     """A session whose number our process once had is left alone, with its leader and without."""
     leader, member = start()
-    file = SlotFile(tmp_path / 'dev')
+    file = Ownership(tmp_path / 'dev')
     file._write(Record(home=leftovers.home(), processes={leader.pid: 42}))
     file.close()
     take_over(tmp_path / 'dev')
@@ -122,12 +122,12 @@ def test_gone(tmp_path: Path) -> None:
     """The numbers of a dead owner's processes are known until the slot is clean again."""
     path = tmp_path / 'dev'
     leave(path, os.getpid(), home='another container')
-    file = SlotFile(path)
+    file = Ownership(path)
     file.mark(clean=False)
     file.end_leftovers()
     assert file.idle == {os.getpid()}
     file.close()
-    again = SlotFile(path)
+    again = Ownership(path)
     again.end_leftovers()
     assert again.idle == {os.getpid()}, 'also after a second crash'
     again.mark(clean=True)
@@ -139,13 +139,13 @@ def test_ended(tmp_path: Path, start: Callable[..., Session]) -> None:
     """A process that ended is forgotten, and others are not."""
     one, _ = start()
     two, _ = start()
-    file = SlotFile(tmp_path / 'dev')
+    file = Ownership(tmp_path / 'dev')
     for each in (one, two):
         file.note_start(each.pid)
     file.note_end(one.pid)
     assert list(file.record.processes) == [two.pid]
     file.close()
-    reopened = SlotFile(tmp_path / 'dev')
+    reopened = Ownership(tmp_path / 'dev')
     assert list(reopened.record.processes) == [two.pid]
     reopened.close()
 
@@ -153,7 +153,7 @@ def test_ended(tmp_path: Path, start: Callable[..., Session]) -> None:
 def test_killed_as_it_wrote(tmp_path: Path) -> None:
     """Killed between any two steps of a write, a file never says clean when it was not."""
     path = tmp_path / 'dev'
-    file = SlotFile(path)
+    file = Ownership(path)
     file.mark(clean=True)
     file.note_start(os.getpid())
     before = path.read_bytes()
@@ -163,7 +163,7 @@ def test_killed_as_it_wrote(tmp_path: Path) -> None:
     file.close()
     assert len(before) > len(after), 'the case in which there is something to cut off'
     path.write_bytes(after + before[len(after) :])
-    torn = SlotFile(path)
+    torn = Ownership(path)
     assert torn.record == Record(clean=False)
     torn.close()
 
@@ -174,6 +174,6 @@ def test_killed_as_it_wrote(tmp_path: Path) -> None:
 def test_unknown_content(tmp_path: Path, text: str) -> None:
     """What another version wrote counts as unclean."""
     (tmp_path / 'dev').write_text(text)
-    file = SlotFile(tmp_path / 'dev')
+    file = Ownership(tmp_path / 'dev')
     assert file.record == Record(clean=False)
     file.close()

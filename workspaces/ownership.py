@@ -14,8 +14,8 @@ import threading
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from runs import leftovers
 from warm_pulumi.processes import start_time
+from workspaces import leftovers
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Record:
             return cls(clean=False)
 
 
-class SlotFile:
+class Ownership:
     """A slot's file, locked by this process until it is closed."""
 
     def __init__(self, path: Path) -> None:

@@ -7,17 +7,10 @@ import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from pulumi import automation as auto
-from semver import VersionInfo
-
-import engine
-from basic_pulumi import EngineUnavailableError
-from engine import Engine, EngineError
-from settings import CANCEL_GRACE, Settings
-from warm_pulumi import ColdPulumi, WarmPulumi
+from engine import Engine
+from settings import Settings
 
 # What a command line needs, and what backends, key services and cloud providers read.
 # Not PULUMI_OPTION_*: such a variable sets any flag of any command.
@@ -25,73 +18,6 @@ CHILD_VARIABLES = re.compile(
     'PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|SSL_CERT_.*|PULUMI_(?!OPTION_).*'
     '|(HTTPS?|NO)_PROXY|(https?|no)_proxy|(AWS|AZURE|ARM|GOOGLE|GCLOUD|CLOUDSDK|VAULT)_.*|PG.*'
 )
-
-
-class Witness(Protocol):
-    """Who is told of every process that drives Pulumi for a stack."""
-
-    def note_start(self, pid: int) -> None:
-        """Be told that a process has started, which leads a session."""
-
-    def note_end(self, pid: int) -> None:
-        """Be told that it has ended."""
-
-
-class _Unheard:
-    def note_start(self, pid: int) -> None: ...
-
-    def note_end(self, pid: int) -> None: ...
-
-
-UNHEARD = _Unheard()
-
-
-def open_workspace(
-    settings: Settings, program: Path, stack: str, witness: Witness
-) -> auto.LocalWorkspaceOptions:
-    """Return the options with which `stack` of the project in `program` is driven.
-
-    Makes the state folder, its passphrase and the slot's home folder when they are missing.
-
-    witness: told of each process that drives Pulumi.
-
-    Raises EngineUnavailableError when there is no engine.
-    """
-    found = find_engine(settings)
-    return auto.LocalWorkspaceOptions(
-        pulumi_command=_command(settings, found, witness),
-        env_vars=environment(settings, found, stack, program),
-    )
-
-
-def _command(settings: Settings, found: Engine, witness: Witness) -> auto.PulumiCommand:
-    if settings.engine != 'cli' and found.warm:
-        return WarmPulumi(
-            str(found.warm),
-            str(found.pulumi),
-            environ=child_environ(settings),
-            grace=CANCEL_GRACE,
-            on_start=witness.note_start,
-            on_end=witness.note_end,
-        )
-    if settings.engine == 'warm':
-        raise EngineUnavailableError(
-            f'ENGINE=warm needs our own build, but {found.pulumi} is used ({found.source}); '
-            'unset PULUMI, take pulumi off PATH, or set ENGINE=auto'
-        )
-    return cold(settings, found, witness)
-
-
-def cold(settings: Settings, found: Engine, witness: Witness = UNHEARD) -> ColdPulumi:
-    """Return a command that runs the stock CLI with the environment that children may see."""
-    return ColdPulumi(
-        str(found.pulumi),
-        VersionInfo(*found.version),
-        environ=child_environ(settings),
-        grace=CANCEL_GRACE,
-        on_start=witness.note_start,
-        on_end=witness.note_end,
-    )
 
 
 def child_environ(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -107,23 +33,9 @@ def child_environ(settings: Settings, environ: Mapping[str, str] = os.environ) -
     }
 
 
-def find_engine(settings: Settings) -> Engine:
-    """Return the engine that is ready.
-
-    Raises EngineUnavailableError when there is none, or PULUMI names an unusable one.
-    """
-    try:
-        found = engine.find(settings.pulumi)
-    except EngineError as error:
-        raise EngineUnavailableError(str(error)) from error
-    if found is None:
-        raise EngineUnavailableError('no Pulumi engine is set up: run `make serve`')
-    return found
-
-
-def environment(settings: Settings, found: Engine, stack: str, program: Path) -> dict[str, str]:
+def variables(settings: Settings, found: Engine, stack: str, program: Path) -> dict[str, str]:
     """Return what Pulumi's processes get on top of the service's own environment."""
-    variables = {
+    result = {
         **_backend(settings),
         'PULUMI_HOME': settings.pulumi_home or str(_home(settings, found, stack)),
         'PULUMI_SKIP_UPDATE_CHECK': 'true',
@@ -141,10 +53,10 @@ def environment(settings: Settings, found: Engine, stack: str, program: Path) ->
     }
     if found.plugins:
         # It comes with the plugins that it needs.
-        variables['PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION'] = 'true'
+        result['PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION'] = 'true'
         if not settings.pulumi_home:
-            variables['PULUMI_IGNORE_AMBIENT_PLUGINS'] = 'true'
-    return variables
+            result['PULUMI_IGNORE_AMBIENT_PLUGINS'] = 'true'
+    return result
 
 
 def _backend(settings: Settings) -> dict[str, str]:

@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 
 from basic_pulumi import BusyError
-from runs.slot import Slot
-from runs.slot_files import SlotFile
 from settings import Settings
+from slots.slot import Slot
+from workspaces.ownership import Ownership
 
 MOST_NAMES = 256
 RETRY_AFTER = 5
@@ -45,7 +45,7 @@ class SlotNames:
 
         Raises BlockingIOError when a process owns it, this one included.
         """
-        return Slot(name, self._program, self._settings, SlotFile(self._folder / name))
+        return Slot(name, self._program, self._settings, Ownership(self._folder / name))
 
     def ever_used(self) -> list[str]:
         """Return every name that a slot has had, whoever owns it."""

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pulumi import automation as auto
 
 import basic_pulumi
-from runs import locks
+from workspaces import locks
 
 logger = logging.getLogger(__name__)
 

@@ -1,1 +1,0 @@
-"""Runs: the stacks that requests borrow, how Pulumi is driven in them, and their recovery."""

@@ -1,0 +1,1 @@
+"""Stacks that requests borrow, one request at a time, and that live as long as a request."""

@@ -1,0 +1,1 @@
+"""The platform's domain: programs, and the stacks that last. It knows nothing of HTTP."""

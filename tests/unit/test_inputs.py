@@ -1,0 +1,81 @@
+"""What people give to a program: checked all at once, in words, without the values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks import inputs
+from stacks.inputs import Flaw, InputsError
+from stacks.programs import Program
+
+PROGRAM = Program(
+    Path(),
+    'token',
+    schema={
+        'type': 'object',
+        'properties': {
+            'size': {'type': 'integer', 'minimum': 1, 'maximum': 9, 'default': 2},
+            'kind': {'enum': ['a', 'b']},
+            'names': {
+                'type': 'array',
+                'items': {'type': 'string', 'pattern': '^x'},
+                'uniqueItems': True,
+                'default': [],
+            },
+            'key': {'type': 'string', 'writeOnly': True, 'minLength': 4},
+            'day': {'type': 'string', 'format': 'date', 'default': '2026-01-01'},
+            'odd': {'not': {'const': 3}, 'default': 1},
+        },
+        'required': ['kind', 'key'],
+        'additionalProperties': False,
+    },
+)
+GOOD = {'kind': 'a', 'key': 'planted'}
+
+
+def test_defaults() -> None:
+    """What is not given has its default."""
+    assert inputs.check(PROGRAM, GOOD) == {
+        **GOOD,
+        'size': 2,
+        'names': [],
+        'day': '2026-01-01',
+        'odd': 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ('given', 'flaws'),
+    [
+        ({'kind': None, 'key': None}, {'/kind': 'must be one of a, b', '/key': 'must be a string'}),
+        ({}, {'/kind': 'is required', '/key': 'is required'}),
+        ({**GOOD, 'size': 0}, {'/size': 'must be at least 1'}),
+        ({**GOOD, 'size': '3'}, {'/size': 'must be an integer'}),
+        ({**GOOD, 'size': True}, {'/size': 'must be an integer'}),
+        ({**GOOD, 'names': ['x', 'y', 3]}, None),
+        ({**GOOD, 'names': ['x', 'x']}, {'/names': 'must have no entry twice'}),
+        ({**GOOD, 'sise': 3}, {'/sise': 'is not an input of this program'}),
+        ({**GOOD, 'a/b~c': 3}, {'/a~1b~0c': 'is not an input of this program'}),
+        ({**GOOD, 'day': 'monday'}, {'/day': 'must be a valid date'}),
+        ({**GOOD, 'odd': 3}, {'/odd': 'does not fit its not'}),
+    ],
+)
+def test_flaws(given: dict[str, Any], flaws: dict[str, str] | None) -> None:
+    """Everything that is wrong is told, each with its place and what it must be."""
+    if flaws is None:
+        flaws = {'/names/1': 'must match the pattern ^x', '/names/2': 'must be a string'}
+    with pytest.raises(InputsError) as told:
+        inputs.check(PROGRAM, given)
+    assert {flaw.pointer: flaw.detail for flaw in told.value.flaws} == flaws
+    assert len(told.value.flaws) == len(flaws)
+
+
+def test_no_value_is_told() -> None:
+    """A value that is refused shows in no message: it may be secret, in the wrong place as well."""
+    with pytest.raises(InputsError) as told:
+        inputs.check(PROGRAM, {'kind': 'planted', 'key': 'pla', 'size': 'planted', 'x': 'planted'})
+    assert Flaw('/key', 'must have at least 4 characters') in told.value.flaws
+    assert 'planted' not in str(told.value)
