@@ -55,7 +55,7 @@ def run_schemathesis(
             *(sys.executable, '-m', 'schemathesis.cli', 'run', f'{service.url}/openapi.json'),
             *('--checks', 'all', '--mode', 'all', '--continue-on-failure'),
             *('--max-examples', str(examples), '--seed', str(seed)),
-            *('--workers', '2', '--request-timeout', '60', '--generation-database', 'none'),
+            *('--workers', '1', '--request-timeout', '60', '--generation-database', 'none'),
             *('--report', 'json', '--report-json-path', str(report)),
             *(f'--header={name}: {value}' for name, value in headers.items()),
         ],
@@ -103,6 +103,6 @@ def test_only_open_paths_need_no_token(service: Service, headers: dict[str, str]
     document = service.get('/openapi.json', headers=headers).json()
     for path, item in document['paths'].items():
         needed = item['get'].get('security', document['security'])
-        status = service.get(path).status_code
+        status = service.get(path.format(name='burner-program')).status_code
         assert status == (401 if needed else 200), path
         assert bool(needed) <= bool(headers)
