@@ -33,7 +33,15 @@ def test_random_programs(
             observe(command, program, project_at(f'{side}-{number}'))
             for side, command in (('warm', shared_warm), ('stock', stock))
         ]
+        allow_lost_files(*seen)
         assert seen[0] == seen[1], f'{program.names}\n{program.text}'
+
+
+def allow_lost_files(warm: dict[str, Any], stock: dict[str, Any]) -> None:
+    """Forgive that the stock CLI may lose what is in a file that nobody closed, as README says."""
+    for name, (mode, content) in stock['files'].items():
+        if not content and warm['files'].get(name) == (mode, 'unclosed'):
+            warm['files'][name] = (mode, content)
 
 
 @pytest.fixture

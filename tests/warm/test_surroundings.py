@@ -189,13 +189,23 @@ def test_finalizer_finds_its_module(run: Run, project: Project) -> None:
     assert run('import beside') == ['o final']
 
 
+FAILING_HOOK = 'import sys; sys.excepthook = lambda *_: 1 / 0; '
+
+
+@pytest.mark.parametrize('before', ['', FAILING_HOOK], ids=['', 'failing-hook'])
 def test_traceback_without_the_host(
-    shared_warm: WarmPulumi, stock: auto.PulumiCommand, tmp_path: Path, engine_bin: Path
+    shared_warm: WarmPulumi,
+    stock: auto.PulumiCommand,
+    tmp_path: Path,
+    engine_bin: Path,
+    before: str,
 ) -> None:
     """An exception that ends the interpreter is shown as without the host."""
     shown = []
     for name, command in (('warm', shared_warm), ('stock', stock)):
-        project = Project(tmp_path / name, engine_bin, "raise BaseException('base')")
+        project = Project(tmp_path / name, engine_bin, f"{before}raise BaseException('base')")
         lines = messages(project.stack(command), fails=True)
-        shown.append([line for line in lines if line.lstrip().startswith(('File', 'Base'))])
+        told = ('File', 'Base', 'Error in', 'Zero', 'Original')
+        shown.append([line for line in lines if line.lstrip().startswith(told)])
+    assert len(shown[1]) >= (5 if before else 2)
     assert [line.replace('/warm/', '/stock/') for line in shown[0]] == shown[1]

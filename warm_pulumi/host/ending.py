@@ -19,6 +19,7 @@ from types import CodeType, ModuleType, TracebackType
 
 # What the C type of exit codes holds; others the interpreter maps by rules of its own.
 _CODES = range(-(1 << 63), 1 << 63)
+_DISPLAY = sys.__excepthook__
 
 
 class QuickEnd:
@@ -105,6 +106,22 @@ def hide_host(script: CodeType) -> None:
     ) -> None:
         while trace is not None and trace.tb_frame.f_code is not script:
             trace = trace.tb_next
-        show(kind, error.with_traceback(trace), trace)
+        try:
+            show(kind, error.with_traceback(trace), trace)
+        except SystemExit:
+            raise
+        except BaseException as failure:
+            _show_both(failure, error)
 
     sys.excepthook = from_script
+
+
+def _show_both(failure: BaseException, original: BaseException) -> None:
+    """Reports a hook that failed as the interpreter does, where the hook's caller is not shown."""
+    trace = failure.__traceback__
+    assert trace is not None
+    with suppress(AttributeError, OSError, ValueError):  # As without anywhere to report to.
+        sys.stderr.write('Error in sys.excepthook:\n')
+        _DISPLAY(type(failure), failure.with_traceback(trace.tb_next), trace.tb_next)
+        sys.stderr.write('\nOriginal exception was:\n')
+        _DISPLAY(type(original), original, original.__traceback__)
