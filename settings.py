@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).absolute().parent
-# Stricter than Pulumi's own rule, which lets `..` and a leading dash through.
-STACK_NAME = re.compile('[a-z0-9][a-z0-9-]{0,59}')
+# Of stacks and programs; stricter than Pulumi's own, which lets `..` and a leading dash through.
+NAME = re.compile('[a-z0-9][a-z0-9-]{0,59}')
 DAY = 86400.0
 # What Pulumi gets to end by itself once its deadline has passed.
 CANCEL_GRACE = 10.0
@@ -95,7 +95,7 @@ class Settings:
         _check(self.runs_per_history >= 1, 'RUNS_PER_HISTORY', 'a number from 1 up')
         _check(self.log_level in LOG_LEVELS, 'LOG_LEVEL', ', '.join(LOG_LEVELS))
         _check(self.log_format in ('plain', 'json'), 'LOG_FORMAT', 'plain or json')
-        _check(STACK_NAME.fullmatch(self.stack), 'STACK', 'lower-case letters, digits and dashes')
+        _check(NAME.fullmatch(self.stack), 'STACK', 'lower-case letters, digits and dashes')
         for name in ('slot_wait', 'run_timeout', 'destroy_timeout'):
             value = getattr(self, name)
             _check(0 < value <= DAY, name.upper(), 'a number of seconds above 0, at most a day')

@@ -7,7 +7,6 @@ frees when its holder dies, makes a second builder wait for the first.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -17,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -93,7 +91,7 @@ def build(work: Work, environ: Mapping[str, str] = os.environ) -> Path:
     folder = cache_folder(environ)
     folder.mkdir(parents=True, exist_ok=True)
     final = folder / fingerprint()
-    with _only_builder(folder / 'build.lock', work):
+    with work.alone(folder / 'build.lock', 'builds the Pulumi engine'):
         if not final.is_dir():
             _build_into(final, environ, work)
     return final / 'bin'
@@ -102,17 +100,6 @@ def build(work: Work, environ: Mapping[str, str] = os.environ) -> Path:
 def _go_sources() -> Iterator[Path]:
     for pattern in ('**/*.go', '**/go.mod', '**/go.sum', '**/*.json'):
         yield from (path for path in SOURCES.glob(pattern) if not path.match('*_test.go'))
-
-
-@contextmanager
-def _only_builder(lock: Path, work: Work) -> Iterator[None]:
-    with lock.open('w') as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            with work.progress.step('waiting for another process, which builds the Pulumi engine'):
-                fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _build_into(final: Path, environ: Mapping[str, str], work: Work) -> None:

@@ -6,16 +6,25 @@ import os
 import signal
 import subprocess
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 
 STEP_DEADLINE = 45 * 60.0
+LAST_LINES = 10
 
 
 class StoppedError(Exception):
     """The set-up is being given up, so nothing new is started."""
+
+
+class FailedError(Exception):
+    """A command did not succeed; `lines` are the last ones that it said."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__('\n'.join(f'  {line}' for line in lines))
+        self.lines = lines
 
 
 class Children:
@@ -29,12 +38,7 @@ class Children:
     def __enter__(self) -> Children:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def stop(self) -> None:
@@ -80,6 +84,27 @@ class Children:
             late.cancel()
             with self._changing:
                 self._running.discard(process)
+
+    def check(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        on_line: Callable[[str], object] = lambda line: None,
+    ) -> None:
+        """Run a command that has to succeed; see run().
+
+        Raises FailedError when it does not.
+        """
+        lines: deque[str] = deque(maxlen=LAST_LINES)
+
+        def take(line: str) -> None:
+            on_line(line)
+            lines.append(line)
+
+        if self.run(command, cwd=cwd, environ=environ, on_line=take) != 0:
+            raise FailedError(list(lines))
 
     def _start(
         self, command: Sequence[str], cwd: Path | None, environ: Mapping[str, str] | None

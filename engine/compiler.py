@@ -8,14 +8,14 @@ compile. The others share most packages with that one, so they are built after i
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from engine.children import StoppedError
+from engine.children import FailedError, StoppedError
 from engine.errors import BuildError
 from engine.progress import Step
 from engine.work import Work
@@ -92,14 +92,16 @@ class Compiler:
         for module in modules:
             with self._work.progress.step(f'downloading for {module.name}', 'modules') as step:
                 step.total = len(REQUIRED.findall((module.folder / 'go.mod').read_text()))
-                self._run(['mod', 'download', '-x'], module, step.counting(DOWNLOADED))
+                with suppress(FailedError):
+                    self._run(['mod', 'download', '-x'], module, step.counting(DOWNLOADED))
 
     def _stale(self, module: Module) -> set[str]:
         """Return the packages that are to be compiled for the module's executables."""
         found: set[str] = set()
         template = '{{if .Stale}}{{.ImportPath}}{{end}}'
         arguments = ['list', *FLAGS, '-deps', '-f', template, *module.executables]
-        self._run(arguments, module, lambda line: found.add(line) if line else None)
+        with suppress(FailedError):
+            self._run(arguments, module, lambda line: found.add(line) if line else None)
         return found
 
     def _build(self, module: Module, ldflags: str, target: Path, step: Step) -> None:
@@ -112,19 +114,14 @@ class Compiler:
         folder.rmdir()
 
     def _compile(self, module: Module, arguments: Sequence[str], step: Step) -> None:
-        last_lines: deque[str] = deque(maxlen=10)
-        count = step.counting(PACKAGE)
-
-        def take(line: str) -> None:
-            count(line)
-            last_lines.append(f'  {line}')
-
-        if self._run(['build', '-v', *FLAGS, *arguments], module, take) != 0:
-            raise BuildError(module.name, Path(self._log.name), '\n'.join(last_lines))
+        try:
+            self._run(['build', '-v', *FLAGS, *arguments], module, step.counting(PACKAGE))
+        except FailedError as error:
+            raise BuildError(module.name, Path(self._log.name), str(error)) from None
 
     def _run(
         self, arguments: Sequence[str], module: Module, on_line: Callable[[str], object]
-    ) -> int:
+    ) -> None:
         command = [self._go, *arguments]
         self._note(f'== {module.name}: {" ".join(command)}')
 
@@ -133,7 +130,7 @@ class Compiler:
             on_line(line)
 
         try:
-            return self._work.children.run(
+            self._work.children.check(
                 command, cwd=module.folder, environ=self._environ, on_line=take
             )
         except StoppedError:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.children import Children
 from engine.progress import Progress
@@ -16,6 +18,20 @@ class Work:
 
     progress: Progress
     children: Children
+
+    @contextmanager
+    def alone(self, lock: Path, what: str) -> Iterator[None]:
+        """Do the body while no other process does such work; show that one is waited for.
+
+        lock: a file, which the kernel unlocks when its holder dies. what: the other one does.
+        """
+        with lock.open('w') as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                with self.progress.step(f'waiting for another process, which {what}'):
+                    fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
 
 
 @contextmanager

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import re
 import shutil
 import sys
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from engine.children import FailedError
 from engine.progress import Step
 from engine.work import Work
 
@@ -46,9 +43,9 @@ def install(purpose: str, work: Work) -> None:
 
     Raises PackagesError.
     """
-    with _only_installer(work):
+    with work.alone(ROOT / '.setup.lock', 'installs the Python packages'):
         complete = _complete_for()
-        if any(_includes(each, purpose) for each in complete):
+        if complete and _includes(complete, purpose):
             return
         # pip counts what it gets; that it then installs all of it, which takes longer, at once.
         with work.progress.step('Python packages', 'packages', is_even=False) as step:
@@ -71,14 +68,13 @@ def _includes(whole: str, part: str) -> bool:
     return known.index(part) <= known.index(whole)
 
 
-def _complete_for() -> list[str]:
-    """Return the purposes that the venv was made for, from the files as they are now."""
-    try:
-        stamp = STAMP.read_text()
-    except FileNotFoundError:
-        return []
+def _complete_for() -> str | None:
+    """Return the purpose that the venv was made for, from the files as they are now, if any."""
     # A link to an interpreter that was uninstalled does not exist.
-    return [each for each in REQUIREMENTS if PYTHON.exists() and _fingerprint(each) == stamp]
+    if not (STAMP.exists() and PYTHON.exists()):
+        return None
+    stamp = STAMP.read_text()
+    return next((each for each in REQUIREMENTS if _fingerprint(each) == stamp), None)
 
 
 def _make(purpose: str, is_begun: bool, work: Work, step: Step) -> None:
@@ -95,18 +91,12 @@ def _make(purpose: str, is_begun: bool, work: Work, step: Step) -> None:
 
 
 def _run(command: list[str], work: Work, step: Step) -> None:
-    count = step.counting(TAKEN)
-    last_lines: deque[str] = deque(maxlen=10)
-
-    def take(line: str) -> None:
-        count(line)
-        last_lines.append(f'  {line}')
-
-    if work.children.run(command, cwd=ROOT, on_line=take) != 0:
-        said = '\n'.join(last_lines)
+    try:
+        work.children.check(command, cwd=ROOT, on_line=step.counting(TAKEN))
+    except FailedError as error:
         raise PackagesError(
-            f'Installing the Python packages failed; is a package index in reach?\n{said}'
-        )
+            f'Installing the Python packages failed; is a package index in reach?\n{error}'
+        ) from None
 
 
 def _fingerprint(purpose: str) -> str:
@@ -114,16 +104,3 @@ def _fingerprint(purpose: str) -> str:
     for name in REQUIREMENTS[purpose]:
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
-
-
-@contextmanager
-def _only_installer(work: Work) -> Iterator[None]:
-    with (ROOT / '.setup.lock').open('w') as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            with work.progress.step(
-                'waiting for another process, which installs the Python packages'
-            ):
-                fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

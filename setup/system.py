@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.children import FailedError
 from engine.work import Work
 
 # Debian's package of each program that some test starts.
@@ -28,14 +29,12 @@ def install(work: Work) -> None:
         return
     with work.progress.step(f'system packages {", ".join(missing)}'), _nothing_started() as path:
         environ = {**os.environ, 'DEBIAN_FRONTEND': 'noninteractive'}
-        said: list[str] = []
-        for command in (
-            ['apt-get', 'update', '-q'],
-            ['apt-get', 'install', '-q', '-y', '--no-install-recommends', *path, *missing],
-        ):
-            if work.children.run(command, environ=environ, on_line=said.append) != 0:
-                work.progress.say('\n'.join(['  apt-get failed:', *said[-5:]]))
-                return
+        wanted = ['apt-get', 'install', '-q', '-y', '--no-install-recommends', *path, *missing]
+        try:
+            work.children.check(['apt-get', 'update', '-q'], environ=environ)
+            work.children.check(wanted, environ=environ)
+        except FailedError as error:
+            work.progress.say('\n'.join(['  apt-get failed:', *error.lines[-5:]]))
 
 
 @contextmanager

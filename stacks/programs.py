@@ -20,11 +20,11 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
+from settings import NAME
+
 PROJECT_FILE = 'Pulumi.yaml'
 SCHEMA_FILE = 'inputs.schema.json'
 REQUIREMENTS_FILE = 'requirements.txt'
-# Pulumi allows more, but the name is also a part of paths and URLs.
-NAME = re.compile('[a-z0-9][a-z0-9-]{0,59}')
 # What Pulumi knows, each a type of JSON Schema too.
 TYPES = ('string', 'integer', 'boolean', 'array', 'object')
 # Declared in Pulumi.yaml, and so nowhere else.
