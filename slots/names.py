@@ -49,7 +49,8 @@ class SlotNames:
 
     def ever_used(self) -> list[str]:
         """Return every name that a slot has had, whoever owns it."""
-        return sorted(path.name for path in self._folder.iterdir())
+        # A maker that was killed leaves a file whose name begins with a dot.
+        return sorted(path.name for path in self._folder.glob('[!.]*'))
 
     def set_aside(self, name: str) -> bool:
         """Hand a name out no more until it is readmitted; False when too many are set aside."""

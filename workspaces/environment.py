@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from engine import Engine
 from settings import Settings
+from workspaces.files import make_once
 
 # What a command line needs, and what backends, key services and cloud providers read.
 # Not PULUMI_OPTION_*: such a variable sets any flag of any command.
@@ -96,16 +97,7 @@ def _passphrase(settings: Settings) -> dict[str, str]:
 
 def _own_passphrase(file: Path) -> Path:
     """Return the file with our passphrase, generated on first use; never overwritten."""
-    if not file.exists():
-        new = file.with_name(f'{file.name}.{secrets.token_hex(4)}')
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w') as handle:
-            handle.write(secrets.token_urlsafe(32))
-        try:
-            os.link(new, file)
-        except FileExistsError:
-            pass  # another process was first, and its passphrase counts
-        finally:
-            new.unlink()
+    make_once(file, secrets.token_urlsafe(32))
     return file
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from warm_pulumi.processes import start_time
 from workspaces import leftovers
+from workspaces.files import make_once
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,9 @@ class Ownership:
 
         Raises BlockingIOError when another process owns it.
         """
-        is_new = not path.exists()
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Whole from the start: an empty one would count as torn, and its slot as unclean.
+        make_once(path, _written(Record()))
+        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -62,8 +64,6 @@ class Ownership:
             raise
         # Processes may start and end in other threads than the one that runs.
         self._writing = threading.Lock()
-        if is_new and not os.fstat(self._fd).st_size:
-            self._write(Record())
         self.record = self._read()
 
     @property
@@ -111,7 +111,11 @@ class Ownership:
 
         Killed between the two, the file cannot be read, which counts as unclean.
         """
-        data = json.dumps(asdict(record)).encode()
+        data = _written(record).encode()
         os.pwrite(self._fd, data, 0)
         os.truncate(self._fd, len(data))
         self.record = record
+
+
+def _written(record: Record) -> str:
+    return json.dumps(asdict(record))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,6 +59,26 @@ def leave(path: Path, pid: int, *, home: str | None = None) -> None:
     if home:
         file._write(replace(file.record, home=home))
     file.close()
+
+
+def test_made_by_many_at_once(tmp_path: Path) -> None:
+    """Whoever gets a new file first finds a clean record, however many make it at that moment."""
+
+    def own(path: Path) -> bool | None:
+        try:
+            file = Ownership(path)
+        except BlockingIOError:
+            return None
+        try:
+            return file.record.clean
+        finally:
+            file.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(200):
+            found = set(pool.map(own, [tmp_path / f'dev-{number}'] * 8))
+            assert True in found
+            assert False not in found
 
 
 def take_over(path: Path) -> None:
