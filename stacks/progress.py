@@ -1,0 +1,126 @@
+"""What goes on in an operation: the resources, what changes in them, what fails; from its events."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pulumi.automation import EngineEvent
+from pulumi.automation.events import StepEventMetadata
+
+from stacks.differences import Difference, differences, shown
+
+STACK_TYPE = 'pulumi:pulumi:Stack'
+PROVIDER_TYPE = 'pulumi:providers:'
+# Steps of one replacement; people see the replacement.
+PARTS = {'create-replacement': 'replace', 'delete-replaced': 'replace'}
+# What Pulumi says beside the error that it is about.
+ECHOES = ('update failed', 'preview failed', 'update canceled', 'an unhandled error occurred')
+
+
+@dataclass
+class Resource:
+    """A resource of an operation.
+
+    operation: what is done with it, in Pulumi's words: create, update, replace, delete, same…
+    state: `running`, `done` or `failed`. seconds: how long it took, None while it runs.
+    """
+
+    urn: str
+    type: str
+    operation: str
+    state: str = 'running'
+    seconds: float | None = None
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The name that the program gave it."""
+        return name_of(self.urn)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong, and with which resource: its urn, empty where it is none's."""
+
+    urn: str
+    message: str
+
+
+class Progress:
+    """Takes the events of one operation in turn; may be looked at from other threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.outputs: dict[str, Any] | None = None
+        self.changes: dict[str, int] = {}
+        self.failures: list[Failure] = []
+        self._resources: dict[str, Resource] = {}
+        self._started: dict[str, float] = {}
+        self._clock = clock
+        self._changing = threading.Lock()
+
+    @property
+    def resources(self) -> list[Resource]:
+        """All resources so far, in the order in which they were begun."""
+        with self._changing:
+            return list(self._resources.values())
+
+    def take(self, event: EngineEvent) -> None:
+        """Take an event."""
+        with self._changing:
+            if event.resource_pre_event:
+                self._begin(event.resource_pre_event.metadata)
+            elif event.res_outputs_event:
+                self._end(event.res_outputs_event.metadata, 'done')
+            elif event.res_op_failed_event:
+                self._end(event.res_op_failed_event.metadata, 'failed')
+            elif event.diagnostic_event and event.diagnostic_event.severity == 'error':
+                self._fail(event.diagnostic_event.urn or '', event.diagnostic_event.message)
+            elif event.summary_event:
+                counts = event.summary_event.resource_changes
+                self.changes = {str(getattr(op, 'value', op)): n for op, n in counts.items()}
+
+    def _begin(self, step: StepEventMetadata) -> None:
+        if _is_shown(step):
+            operation = PARTS.get(step.op.value, step.op.value)
+            known = self._resources.setdefault(step.urn, Resource(step.urn, step.type, operation))
+            known.state = 'running'
+            known.differences = known.differences or list(_differences(step))
+            self._started.setdefault(step.urn, self._clock())
+
+    def _end(self, step: StepEventMetadata, state: str) -> None:
+        if step.type == STACK_TYPE and state == 'done' and step.new and step.op.value != 'delete':
+            self.outputs = dict(shown(dict(step.new.outputs or {})))
+        known = self._resources.get(step.urn)
+        if known is None:
+            return
+        known.state = state
+        known.seconds = self._clock() - self._started[step.urn]
+        if step.op.value in ('update', 'delete') and known.operation == 'refresh':
+            # What was found outside: only its end tells.
+            known.operation = step.op.value
+            known.differences = list(_differences(step))
+
+    def _fail(self, urn: str, message: str) -> None:
+        text = message.strip()
+        if text and not text.startswith(ECHOES):
+            self.failures.append(Failure(urn, text))
+
+
+def name_of(urn: str) -> str:
+    """Return the name in a urn, its last part."""
+    return urn.rpartition('::')[2]
+
+
+def _is_shown(step: StepEventMetadata) -> bool:
+    return step.type != STACK_TYPE and not step.type.startswith(PROVIDER_TYPE)
+
+
+def _differences(step: StepEventMetadata) -> list[Difference]:
+    is_refresh = step.op.value == 'refresh'
+    part = 'outputs' if is_refresh else 'inputs'
+    old, new = (dict(getattr(each, part, None) or {}) for each in (step.old, step.new))
+    return list(differences(old, new))

@@ -1,0 +1,14 @@
+"""What Alembic runs: it gets the connection that holds the lock."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from stacks.tables import metadata
+
+context.configure(
+    connection=context.config.attributes['connection'],
+    target_metadata=metadata,
+    version_table='platform_version',
+)
+context.run_migrations()
