@@ -1,0 +1,128 @@
+"""What the platform knows of a stack and of a run, as people may see it: without secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+# One operation on a stack.
+PREVIEW, UPDATE, REFRESH, DESTROY = OPERATIONS = ('preview', 'update', 'refresh', 'destroy')
+# Of a run. Those after the second have ended.
+QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED, INTERRUPTED = RUN_STATES = (
+    *('queued', 'running'),
+    *('succeeded', 'failed', 'cancelled', 'interrupted'),
+)
+ACTIVE = (QUEUED, RUNNING)
+ENDED = (SUCCEEDED, FAILED, CANCELLED, INTERRUPTED)
+# Of a stack. It is incomplete when its last update was cancelled or interrupted.
+STACK_STATES = ('creating', 'ready', 'updating', 'destroying', 'failed', 'incomplete')
+
+Item = TypeVar('Item')
+
+
+class Caller(Protocol):
+    """Who asks for something."""
+
+    @property
+    def name(self) -> str: ...
+
+    def may(self, role: str) -> bool:
+        """Tell whether the caller has that role, `reader`, `user` or `operator`, or a higher one."""
+
+    def may_use(self, program: str) -> bool:
+        """Tell whether the caller may use a program."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that lasts.
+
+    inputs, outputs: secrets as `[secret]`.
+    drift: what was found changed outside, `{"checked_at": …, "changes": {"update": 1}}`, or None
+        where nobody looked.
+    last_run: the id of its last run; None when that is not kept any more.
+    version: goes up with each change of any of this.
+    """
+
+    name: str
+    program: str
+    state: str
+    description: str
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+    owner: str
+    created_at: datetime
+    expires_at: datetime | None
+    protected: bool
+    drift: dict[str, Any] | None
+    last_run: str | None
+    version: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One operation on a stack.
+
+    digest: of the program's folder (see programs.digest); empty until it began.
+    caller: who asked for it. reason: why, where nobody did, as `expired`.
+    accept: whether a refresh takes over what it finds.
+    preview: the id of the preview that an update was decided by.
+    inputs: those that it runs with, secrets as `[secret]`.
+    error: `{"message": …, "resource": name or None, "detail": …}`; None when nothing failed.
+    resources: each `{"name", "type", "operation", "state", "seconds", "differences"}`; empty in
+        lists of runs.
+    changes: how many resources were, or would be, created, updated and so on.
+    attempts: how often it was begun; more than one when a service died meanwhile.
+    """
+
+    id: str
+    stack: str
+    program: str
+    digest: str
+    operation: str
+    state: str
+    caller: str
+    reason: str
+    accept: bool
+    preview: str | None
+    inputs: dict[str, Any]
+    error: dict[str, Any] | None
+    resources: list[dict[str, Any]]
+    changes: dict[str, int]
+    attempts: int
+    cancel_requested: bool
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing of this changes any more."""
+        return self.state in ENDED
+
+
+@dataclass(frozen=True)
+class LogPart:
+    """Some of a run's log.
+
+    offset, next: bytes before this part, and before the one after it.
+    complete: whether this is the end of a run that has ended.
+    state: the run's. resources_done: how many of its resources have been dealt with.
+    """
+
+    offset: int
+    next: int
+    text: str
+    complete: bool
+    state: str
+    resources_done: int
+
+
+@dataclass(frozen=True)
+class Page(Generic[Item]):
+    """A part of a list; next: the cursor of the part after it, None at the end."""
+
+    items: Sequence[Item]
+    next: str | None
