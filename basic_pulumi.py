@@ -13,7 +13,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
@@ -25,6 +25,8 @@ import program_venv
 from warm_pulumi import CommandTimeoutError, EngineDiedError, EngineStartError, time_left
 
 Context = dict[str, str]
+OnOutput = Callable[[str], object]
+OnEvent = Callable[[auto.EngineEvent], object]
 
 MISCONFIGURED = re.compile(
     'incorrect passphrase'
@@ -172,16 +174,24 @@ def configure_project(stack: auto.Stack, context: Context) -> None:
         _info('Project config set successfully')
 
 
-def refresh_stack(stack: auto.Stack, clear_pending_creates: bool | None = None) -> None:
+def refresh_stack(
+    stack: auto.Stack,
+    clear_pending_creates: bool | None = None,
+    on_output: OnOutput = stream,
+    on_event: OnEvent | None = None,
+) -> None:
     """Bring the stack's state in line with what is really there.
 
     clear_pending_creates: forget creates that a crash cut short, instead of keeping them pending.
+    on_output, on_event: get each line of Pulumi's output, and each event of its engine.
 
     Raises ProvisioningError.
     """
     with _reported('refresh', 'Failure when trying to refresh the stack:'):
         _info('Refreshing the stack')
-        stack.refresh(on_output=stream, clear_pending_creates=clear_pending_creates)
+        stack.refresh(
+            on_output=on_output, on_event=on_event, clear_pending_creates=clear_pending_creates
+        )
         _info('Successfully refreshed stack')
 
 
@@ -203,24 +213,66 @@ def rename_stack(stack: auto.Stack, context: Context) -> None:
         stack.rename(context['stack_name'])
 
 
-def update_stack(stack: auto.Stack) -> auto.UpResult:
+def preview_stack(stack: auto.Stack, on_output: OnOutput, on_event: OnEvent) -> None:
+    """Run the program and tell what an update would do; nothing is changed.
+
+    on_output, on_event: get each line of Pulumi's output, and each event of its engine.
+
+    Raises ProvisioningError: ProgramFailedError when the program fails.
+    """
+    with _reported('preview', 'Failure when trying to preview an update of the stack:'):
+        stack.preview(on_output=on_output, on_event=on_event)
+
+
+def preview_refresh(stack: auto.Stack, on_output: OnOutput, on_event: OnEvent) -> None:
+    """Tell what has changed outside; nothing is taken over.
+
+    on_output, on_event: get each line of Pulumi's output, and each event of its engine.
+
+    Raises ProvisioningError.
+    """
+    with _reported('preview_refresh', 'Failure when trying to look for changes outside:'):
+        stack.preview_refresh(on_output=on_output, on_event=on_event)
+
+
+def update_stack(
+    stack: auto.Stack,
+    on_output: OnOutput = stream,
+    on_event: OnEvent | None = None,
+    tell: bool = True,
+) -> auto.UpResult:
     """Run the program and make what it declares; return the result with its outputs.
+
+    on_output, on_event: get each line of Pulumi's output, and each event of its engine.
+    tell: print the outputs. Of an object only the engine knows which parts are secret.
 
     Raises ProvisioningError: ProgramFailedError when the program or a resource fails.
     """
     with _reported('update', 'Failure when trying to update the stack:'):
         _info('Updating stack...')
-        result = stack.up(on_output=stream)
+        result = stack.up(on_output=on_output, on_event=on_event)
         _info('Successfully updated the stack')
-        changes = json.dumps(result.summary.resource_changes, indent=4)
-        _info(f'Summary: \n{changes}')
-        for output in result.outputs.values():
-            _info(f'Output: {"[secret]" if output.secret else output.value}')
+        if tell:
+            _tell(result)
         return result
 
 
-def destroy_stack(stack: auto.Stack, destroy: bool = False) -> None:
+def _tell(result: auto.UpResult) -> None:
+    changes = json.dumps(result.summary.resource_changes, indent=4)
+    _info(f'Summary: \n{changes}')
+    for output in result.outputs.values():
+        _info(f'Output: {"[secret]" if output.secret else output.value}')
+
+
+def destroy_stack(
+    stack: auto.Stack,
+    destroy: bool = False,
+    on_output: OnOutput = stream,
+    on_event: OnEvent | None = None,
+) -> None:
     """Destroy everything in the stack, if `destroy` says so; the stack itself stays.
+
+    on_output, on_event: get each line of Pulumi's output, and each event of its engine.
 
     Raises ProvisioningError.
     """
@@ -229,7 +281,7 @@ def destroy_stack(stack: auto.Stack, destroy: bool = False) -> None:
             _info('You need to set destroy to true. Stack still up.')
             return
         _info('Destroying the stack...')
-        stack.destroy(on_output=stream)
+        stack.destroy(on_output=on_output, on_event=on_event)
         # One that was cancelled, by a signal from outside, may end before its time as a success.
         deployment = stack.export_stack().deployment or {}
         if left := deployment.get('resources'):

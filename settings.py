@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import durations
+
 ROOT = Path(__file__).absolute().parent
 # Of stacks and programs; stricter than Pulumi's own, which lets `..` and a leading dash through.
 NAME = re.compile('[a-z0-9][a-z0-9-]{0,59}')
@@ -17,6 +19,8 @@ DAY = 86400.0
 # What Pulumi gets to end by itself once its deadline has passed.
 CANCEL_GRACE = 10.0
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+POSTGRES = ('postgresql://', 'postgres://')
+SECONDS = ('slot_wait', 'run_timeout', 'destroy_timeout', 'operation_timeout', 'expiry_retry')
 LOG_LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR')
 
 
@@ -67,6 +71,28 @@ class Settings:
     programs_dir: Path = _setting(
         'PROGRAMS_DIR', ROOT / 'programs', "Folder of the catalogue: each program's folder in it."
     )
+    database_url: str = _setting(
+        'DATABASE_URL', '', "The platform's records; empty: a file in STATE_DIR.", secret=True
+    )
+    workers: int = _setting('WORKERS', 2, 'Runs on stacks that last at the same time.')
+    operation_timeout: float = _setting('OPERATION_TIMEOUT', 3600.0, 'Seconds for one such run.')
+    default_ttl: str = _setting(
+        'DEFAULT_TTL', '', 'How long stacks last, as `8h`; empty: for ever.'
+    )
+    max_ttl: str = _setting('MAX_TTL', '', 'How long they may last at most; empty: for ever.')
+    expiry_retry: float = _setting(
+        'EXPIRY_RETRY', 60.0, 'Seconds until a destroy of what is due is tried again; then doubled.'
+    )
+    max_stacks: int = _setting('MAX_STACKS', 1000, 'Stacks that there may be in all.')
+    max_stacks_per_owner: int = _setting(
+        'MAX_STACKS_PER_OWNER', 0, 'Stacks that one owner may have; 0: as many as there may be.'
+    )
+    run_retention: str = _setting(
+        'RUN_RETENTION', '30d', 'How long runs and their logs are kept after their end.'
+    )
+    drift_check: str = _setting(
+        'DRIFT_CHECK', '', 'How often to look for changes outside, as `1d`; empty: never.'
+    )
     org: str = _setting('PULUMI_ORG', 'organization', 'Organisation of the stacks.')
     backend_url: str = _setting(
         'PULUMI_BACKEND_URL', '', 'Any Pulumi backend; empty: the embedded one.', secret=True
@@ -96,9 +122,19 @@ class Settings:
         _check(self.log_level in LOG_LEVELS, 'LOG_LEVEL', ', '.join(LOG_LEVELS))
         _check(self.log_format in ('plain', 'json'), 'LOG_FORMAT', 'plain or json')
         _check(NAME.fullmatch(self.stack), 'STACK', 'lower-case letters, digits and dashes')
-        for name in ('slot_wait', 'run_timeout', 'destroy_timeout'):
+        _check(1 <= self.workers <= 64, 'WORKERS', 'a number from 1 to 64')
+        _check(self.max_stacks >= 1, 'MAX_STACKS', 'a number from 1 up')
+        _check(self.max_stacks_per_owner >= 0, 'MAX_STACKS_PER_OWNER', 'a number from 0 up')
+        _check(
+            not self.database_url or self.database_url.startswith(POSTGRES),
+            'DATABASE_URL',
+            'empty, or postgresql://user@host/name',
+        )
+        for name in SECONDS:
             value = getattr(self, name)
             _check(0 < value <= DAY, name.upper(), 'a number of seconds above 0, at most a day')
+        for name in ('default_ttl', 'max_ttl', 'run_retention', 'drift_check'):
+            _check_duration(name.upper(), getattr(self, name))
         _networks('TRUSTED_PROXIES', self.trusted_proxies)
         self.insist_on_token(self.host)
 
@@ -187,6 +223,13 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _check_duration(variable: str, text: str) -> None:
+    try:
+        durations.parse(text or '1d')
+    except ValueError as error:
+        raise SettingsError(f'{variable} {error}.') from error
 
 
 def _check(holds: object, variable: str, wanted: str) -> None:

@@ -27,6 +27,8 @@ SCHEMA_FILE = 'inputs.schema.json'
 REQUIREMENTS_FILE = 'requirements.txt'
 # What Pulumi knows, each a type of JSON Schema too.
 TYPES = ('string', 'integer', 'boolean', 'array', 'object')
+# Pulumi's settings have no secret whole array or object.
+SECRET_TYPES = ('string', 'integer', 'boolean')
 # Declared in Pulumi.yaml, and so nowhere else.
 DECLARED = {'type', 'default', 'description', 'writeOnly'}
 # A known secret's value is replaced wherever it shows; a shorter one would garble all text.
@@ -176,6 +178,8 @@ def _input(name: str, given: Any, extra: dict[str, Any]) -> dict[str, Any]:
     if kind == 'array':
         schema['items'] = _items(name, declared) | extra.pop('items', {})
     if declared.get('secret'):
+        if kind not in SECRET_TYPES:
+            raise ProgramError(f'{PROJECT_FILE}: {name} is secret, so it can be no {kind}')
         if default is not None:
             raise ProgramError(f'{PROJECT_FILE}: {name} is secret, so it can have no default')
         schema['writeOnly'] = True

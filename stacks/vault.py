@@ -1,17 +1,25 @@
-"""Secret inputs, encrypted before they are stored, with a key made from the passphrase."""
+"""Secret inputs, encrypted before they are stored, in the form in which Pulumi reads them.
+
+As Pulumi's own passphrase provider does it (pkg/secrets/passphrase of pulumi): a key by
+PBKDF2-SHA256 from passphrase and salt, AES-256-GCM, and as text `v1:NONCE:CIPHERTEXT` in base64.
+So what is stored goes into a run's settings as it is, and is decrypted by Pulumi alone.
+"""
 
 from __future__ import annotations
 
 import base64
-import json
-from typing import Any
+import hashlib
+import os
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-SALT_BYTES = 16
-# About 50 ms and 32 MiB, once for each process (RFC 7914 has the parameters).
-COST, BLOCK, PARALLEL = 2**15, 8, 1
+ITERATIONS = 1_000_000
+KEY_BYTES = 32
+SALT_BYTES = 8
+NONCE_BYTES = 12
+# What Pulumi encrypts to tell later whether a passphrase is the right one.
+PROOF = 'pulumi'
 
 
 class WrongPassphraseError(Exception):
@@ -19,23 +27,56 @@ class WrongPassphraseError(Exception):
 
 
 class Vault:
-    """Encrypts and decrypts values (Fernet: AES-128-CBC and HMAC-SHA256)."""
+    """Encrypts and decrypts texts.
 
-    def __init__(self, passphrase: str, salt: bytes) -> None:
-        """Make the key; the same passphrase and salt make the same."""
-        scrypt = Scrypt(salt=salt, length=32, n=COST, r=BLOCK, p=PARALLEL)
-        self._fernet = Fernet(base64.urlsafe_b64encode(scrypt.derive(passphrase.encode())))
+    salt: what the settings of a stack have as `encryptionsalt`: the salt, and the proof.
+    """
 
-    def encrypt(self, value: Any) -> str:
-        """Return a value that JSON knows as text that tells nothing of it but its length."""
-        return self._fernet.encrypt(json.dumps(value).encode()).decode()
-
-    def decrypt(self, text: str) -> Any:
-        """Return the value.
+    def __init__(self, passphrase: str, salt: str) -> None:
+        """Open the vault that a salt was made for.
 
         Raises WrongPassphraseError.
         """
+        self.salt = salt
+        _, salt_bytes, proof = salt.split(':', 2)
+        self._cipher = _cipher(passphrase, base64.b64decode(salt_bytes))
+        self.decrypt(proof)
+
+    @staticmethod
+    def new_salt(passphrase: str) -> str:
+        """Return the salt of a new vault."""
+        salt = os.urandom(SALT_BYTES)
+        proof = _encrypt(_cipher(passphrase, salt), PROOF)
+        return f'v1:{base64.b64encode(salt).decode()}:{proof}'
+
+    def encrypt(self, text: str) -> str:
+        """Return what is stored of a secret; it tells nothing of it but its length."""
+        return _encrypt(self._cipher, text)
+
+    def decrypt(self, stored: str) -> str:
+        """Return the secret.
+
+        Raises WrongPassphraseError.
+        """
+        _, nonce, ciphertext = stored.split(':')
         try:
-            return json.loads(self._fernet.decrypt(text.encode()))
-        except InvalidToken:
-            raise WrongPassphraseError('the stored secrets have another passphrase') from None
+            found = self._cipher.decrypt(
+                base64.b64decode(nonce), base64.b64decode(ciphertext), None
+            )
+        except InvalidTag:
+            raise WrongPassphraseError(
+                'The stored secrets were encrypted with another passphrase: set the one that '
+                'was in force when the database was made.'
+            ) from None
+        return found.decode()
+
+
+def _cipher(passphrase: str, salt: bytes) -> AESGCM:
+    key = hashlib.pbkdf2_hmac('sha256', passphrase.encode(), salt, ITERATIONS, KEY_BYTES)
+    return AESGCM(key)
+
+
+def _encrypt(cipher: AESGCM, text: str) -> str:
+    nonce = os.urandom(NONCE_BYTES)
+    sealed = cipher.encrypt(nonce, text.encode(), None)
+    return f'v1:{base64.b64encode(nonce).decode()}:{base64.b64encode(sealed).decode()}'

@@ -59,9 +59,12 @@ class ColdPulumi(PulumiCommand):
         self._on_end = on_end
         self._turns = Turns(one_at_a_time=False)
 
-    def interrupt(self) -> None:
-        """Cancels the commands that run, as Ctrl-C would. For any thread."""
-        self._turns.cancel()
+    def interrupt(self) -> bool:
+        """Cancels the commands that run, as Ctrl-C would. For any thread.
+
+        Returns whether there was one.
+        """
+        return self._turns.cancel()
 
     def close(self) -> None:
         """Ends the commands that run, within their grace, and refuses further ones.

@@ -107,13 +107,14 @@ class WarmPulumi(PulumiCommand):
         engine = self._engine
         return None if engine is None else engine.pid
 
-    def interrupt(self) -> None:
+    def interrupt(self) -> bool:
         """Cancels the command that runs, if one does, as Ctrl-C would. For any thread.
 
         One that has not begun yet, since its engine is still starting, does not begin.
+        Returns whether there was one.
         """
-        self._turns.cancel()
-        self._beside.interrupt()
+        here, beside = self._turns.cancel(), self._beside.interrupt()
+        return here or beside
 
     def close(self) -> None:
         """Ends the engine and all that it started. For any thread.

@@ -88,11 +88,12 @@ class Turns:
         """Whether any thread is within a turn."""
         return bool(self._running)
 
-    def cancel(self, closing: bool = False) -> None:
-        """Cancels what runs; does nothing where nothing does."""
+    def cancel(self, closing: bool = False) -> bool:
+        """Cancels what runs. Returns whether anything does."""
         with self._changed:
             for cancellation in self._running:
                 cancellation.want(closing)
+            return bool(self._running)
 
     def close(self) -> None:
         """Cancels what runs, and grants no more turns."""

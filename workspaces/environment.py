@@ -34,11 +34,18 @@ def child_environ(settings: Settings, environ: Mapping[str, str] = os.environ) -
     }
 
 
-def variables(settings: Settings, found: Engine, stack: str, program: Path) -> dict[str, str]:
-    """Return what Pulumi's processes get on top of the service's own environment."""
+def variables(
+    settings: Settings, found: Engine, home: str, program: Path | None = None
+) -> dict[str, str]:
+    """Return what Pulumi's processes get on top of the service's own environment.
+
+    home: a name for the folder that Pulumi has for itself.
+    program: a folder in whose venv programs run; where they say that themselves, None.
+    """
+    folders = [str(program / 'venv' / 'bin')] if program else []
     result = {
         **_backend(settings),
-        'PULUMI_HOME': settings.pulumi_home or str(_home(settings, found, stack)),
+        'PULUMI_HOME': settings.pulumi_home or str(_home(settings, found, home)),
         'PULUMI_SKIP_UPDATE_CHECK': 'true',
         # Settings that lost their salt get the state's own back, not silently a new one.
         'PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER': 'true',
@@ -47,9 +54,7 @@ def variables(settings: Settings, found: Engine, stack: str, program: Path) -> d
         # Pulumi asks the desktop to stay awake, and would start a message bus where there is none.
         'DBUS_SESSION_BUS_ADDRESS': 'disabled:',
         # The venv first: the language host that we build takes `python3` from PATH.
-        'PATH': os.pathsep.join(
-            [str(program / 'venv' / 'bin'), str(found.bin), os.environ.get('PATH', os.defpath)]
-        ),
+        'PATH': os.pathsep.join([*folders, str(found.bin), os.environ.get('PATH', os.defpath)]),
         **_passphrase(settings),
     }
     if found.plugins:
@@ -88,11 +93,22 @@ def state_dir(settings: Settings) -> Path:
     return settings.state_dir
 
 
+def passphrase(settings: Settings) -> str:
+    """Return the passphrase of all secrets, as Pulumi takes it from its file.
+
+    Raises OSError when the file that the settings name cannot be read.
+    """
+    return settings.passphrase or Path(_passphrase_file(settings)).read_text().strip()
+
+
 def _passphrase(settings: Settings) -> dict[str, str]:
     if settings.passphrase:
         return {'PULUMI_CONFIG_PASSPHRASE': settings.passphrase}
-    file = settings.passphrase_file or str(_own_passphrase(state_dir(settings) / 'passphrase'))
-    return {'PULUMI_CONFIG_PASSPHRASE_FILE': file}
+    return {'PULUMI_CONFIG_PASSPHRASE_FILE': _passphrase_file(settings)}
+
+
+def _passphrase_file(settings: Settings) -> str:
+    return settings.passphrase_file or str(_own_passphrase(state_dir(settings) / 'passphrase'))
 
 
 def _own_passphrase(file: Path) -> Path:
@@ -101,13 +117,13 @@ def _own_passphrase(file: Path) -> Path:
     return file
 
 
-def _home(settings: Settings, found: Engine, stack: str) -> Path:
-    """Return the PULUMI_HOME of one slot; the plugins in it are shared by all slots.
+def _home(settings: Settings, found: Engine, name: str) -> Path:
+    """Return the PULUMI_HOME of one engine; the plugins in it are shared by all.
 
-    Slots do not share the whole of it: `stack select` writes a file there, not atomically.
+    Engines do not share the whole of it: `stack select` writes a file there, not atomically.
     """
     state = state_dir(settings)
-    home = state / 'home' / stack
+    home = state / 'home' / name
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     plugins = found.plugins or state / 'plugins'
     plugins.mkdir(mode=0o700, exist_ok=True)

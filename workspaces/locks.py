@@ -31,6 +31,11 @@ class Owner:
     pid: int
     since: float
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it is a process of this host."""
+        return self.host == socket.gethostname()
+
     def is_dead(self, ours: Collection[int]) -> bool:
         """Tell whether it is known that the owner does not use the stack any more.
 
@@ -39,7 +44,7 @@ class Owner:
 
         ours: processes of our own that do not use the stack at the moment.
         """
-        if self.host != socket.gethostname():
+        if not self.is_here:
             return False
         return self.pid in ours or not _lives(self.pid) or self._is_younger()
 

@@ -48,12 +48,16 @@ def open_workspace(
     """
     found = find_engine(settings)
     return auto.LocalWorkspaceOptions(
-        pulumi_command=_command(settings, found, witness),
+        pulumi_command=command(settings, found, witness),
         env_vars=environment.variables(settings, found, stack, program),
     )
 
 
-def _command(settings: Settings, found: Engine, witness: Witness) -> auto.PulumiCommand:
+def command(settings: Settings, found: Engine, witness: Witness) -> WarmPulumi | ColdPulumi:
+    """Return what drives Pulumi, warm or cold as the settings and the engine have it.
+
+    Raises EngineUnavailableError when they do not fit together.
+    """
     if settings.engine != 'cli' and found.warm:
         return WarmPulumi(
             str(found.warm),

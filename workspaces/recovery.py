@@ -46,12 +46,20 @@ def _existing(
         return basic_pulumi.set_stack(context, options)
     except basic_pulumi.BusyError as error:
         _insist_on_death(error, ours)
+    unlock_absent(context, options)
+    return basic_pulumi.set_stack(context, options)
+
+
+def unlock_absent(context: basic_pulumi.Context, options: auto.LocalWorkspaceOptions) -> None:
+    """Make a stack that is locked and is not there; only when its locks' owners are dead.
+
+    Raises basic_pulumi.ProvisioningError.
+    """
     other = f'{context["stack"]}-unlocking'
     spare = basic_pulumi.set_context(
         context['org'], context['project'], other, context['dirname'], context['request']
     )
     basic_pulumi.rename_stack(basic_pulumi.set_stack(spare, options), context)
-    return basic_pulumi.set_stack(context, options)
 
 
 def _insist_on_death(error: basic_pulumi.BusyError, ours: Collection[int]) -> None:

@@ -40,10 +40,14 @@ def differences(old: Any, new: Any, path: str = '') -> Iterator[Difference]:
                 yield from differences(old.get(key), new.get(key), _below(path, key))
     elif isinstance(old, list) and isinstance(new, list):
         for number in range(max(len(old), len(new))):
-            pair = [each[number] if number < len(each) else None for each in (old, new)]
-            yield from differences(*pair, f'{path}[{number}]')
+            before, after = (_part(each, number) for each in (old, new))
+            yield from differences(before, after, f'{path}[{number}]')
     elif old != new:
         yield Difference(path, shown(old), shown(new))
+
+
+def _part(whole: list[Any], number: int) -> Any:
+    return whole[number] if number < len(whole) else None
 
 
 def shown(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What goes on in an operation: the resources, what changes in them, what fails; from its events."""
+"""What goes on in an operation, from its events: resources, what changes in them, what fails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from pulumi.automation import EngineEvent
 from pulumi.automation.events import StepEventMetadata
 
-from stacks.differences import Difference, differences, shown
+from stacks.operation.differences import Difference, differences, shown
 
 STACK_TYPE = 'pulumi:pulumi:Stack'
 PROVIDER_TYPE = 'pulumi:providers:'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from stacks.tables import metadata
+from stacks.store.tables import metadata
 
 context.configure(
     connection=context.config.attributes['connection'],

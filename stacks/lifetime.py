@@ -1,0 +1,59 @@
+"""How long a stack lasts, as people ask for it and as the settings allow."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import durations
+from settings import Settings
+from stacks.errors import Flaw, InvalidError
+from stacks.moments import moment, now
+
+
+def of_new_stack(settings: Settings, ttl: str | None) -> datetime | None:
+    """Return when a new stack expires; None for never.
+
+    Raises InvalidError.
+    """
+    text = ttl if ttl is not None else settings.default_ttl or settings.max_ttl
+    return after(settings, text) if text else None
+
+
+def after(settings: Settings, ttl: str) -> datetime:
+    """Return when something expires that lasts so long from now on.
+
+    Raises InvalidError.
+    """
+    try:
+        expires_at = now() + durations.parse(ttl)
+    except ValueError as error:
+        raise InvalidError([Flaw('/ttl', str(error))]) from error
+    return _allowed(settings, expires_at, '/ttl')
+
+
+def at(settings: Settings, text: str | None) -> datetime | None:
+    """Return the moment that somebody asks for; None for never.
+
+    Raises InvalidError.
+    """
+    if text is None:
+        _insist_on_no_limit(settings)
+        return None
+    try:
+        expires_at = moment(text)
+    except ValueError:
+        words = 'must be a moment as 2030-01-31T12:00:00Z'
+        raise InvalidError([Flaw('/expires_at', words)]) from None
+    return _allowed(settings, expires_at, '/expires_at')
+
+
+def _insist_on_no_limit(settings: Settings) -> None:
+    if settings.max_ttl:
+        words = f'must be at most {settings.max_ttl} from now'
+        raise InvalidError([Flaw('/expires_at', words)])
+
+
+def _allowed(settings: Settings, expires_at: datetime, pointer: str) -> datetime:
+    if settings.max_ttl and expires_at > now() + durations.parse(settings.max_ttl):
+        raise InvalidError([Flaw(pointer, f'must be at most {settings.max_ttl} from now')])
+    return expires_at

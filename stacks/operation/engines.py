@@ -1,0 +1,125 @@
+"""The engines that do runs: each is owned by this process, and does one run at a time.
+
+They are warm as those of the slots are, and are recovered in the same way, but they are others: a
+long run never has a slot wait.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pulumi import automation as auto
+
+from settings import Settings
+from warm_pulumi import ColdPulumi, WarmPulumi
+from workspaces import environment, opening
+from workspaces.ownership import Ownership
+
+# Names of files that services of this machine may have had at the same time.
+MOST = 256
+
+
+class OwnedEngine:
+    """An engine, its file, and which program it ran last."""
+
+    def __init__(self, settings: Settings, file: Ownership, name: str) -> None:
+        self.last_program = ''
+        self._settings = settings
+        self._file = file
+        self._name = name
+        self._command: WarmPulumi | ColdPulumi | None = None
+        self._variables: dict[str, str] = {}
+
+    def open(self) -> auto.LocalWorkspaceOptions:
+        """Return how to drive Pulumi; the engine starts with the first command.
+
+        Raises basic_pulumi.EngineUnavailableError.
+        """
+        if self._command is None:
+            found = opening.find_engine(self._settings)
+            self._variables = environment.variables(self._settings, found, f'worker.{self._name}')
+            self._command = opening.command(self._settings, found, self._file)
+        return auto.LocalWorkspaceOptions(
+            pulumi_command=self._command, env_vars=dict(self._variables)
+        )
+
+    @property
+    def idle(self) -> set[int]:
+        """The pids whose locks are nobody's while this engine does nothing."""
+        return self._file.idle
+
+    def interrupt(self) -> bool:
+        """Cancel the command that runs, as Ctrl-C would; return whether there was one."""
+        return self._command is not None and self._command.interrupt()
+
+    def close(self) -> None:
+        """End it, and give its name up."""
+        if self._command is not None:
+            self._command.close()
+        self._file.close()
+
+
+class Engines:
+    """The engines of this process; they are made as they are needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._free: list[OwnedEngine] = []
+        self._unopened = settings.workers
+        self._changing = threading.Lock()
+
+    @contextmanager
+    def lease(self, program: str) -> Iterator[OwnedEngine]:
+        """Borrow an engine; the one that ran the program last, as it is the warmest for that."""
+        engine = self._take(program) or self._own_next()
+        try:
+            engine.last_program = program
+            yield engine
+        finally:
+            with self._changing:
+                self._free.append(engine)
+
+    def end_leftovers(self) -> None:
+        """End what dead owners of engines on this machine left running."""
+        for file in sorted(self._folder().glob('[!.]*')):
+            try:
+                owned = Ownership(file)
+            except BlockingIOError:
+                continue
+            owned.end_leftovers()
+            owned.close()
+
+    def close(self) -> None:
+        """End every engine that is not in use."""
+        while self._free:
+            self._free.pop().close()
+
+    def _take(self, program: str) -> OwnedEngine | None:
+        with self._changing:
+            for engine in reversed(self._free):
+                if engine.last_program == program:
+                    self._free.remove(engine)
+                    return engine
+            # A new one while there may be more; else the one that has rested longest.
+            if not self._unopened:
+                return self._free.pop(0)
+            self._unopened -= 1
+            return None
+
+    def _own_next(self) -> OwnedEngine:
+        for number in range(MOST):
+            try:
+                file = Ownership(self._folder() / str(number))
+            except BlockingIOError:
+                continue
+            file.end_leftovers()
+            return OwnedEngine(self._settings, file, str(number))
+        raise RuntimeError(f'all {MOST} names of engines are in use')
+
+    def _folder(self) -> Path:
+        folder = environment.state_dir(self._settings) / 'workers'
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder

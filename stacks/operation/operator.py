@@ -1,0 +1,97 @@
+"""Does an operation with the steps of basic_pulumi, and says how it ended."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from pulumi import automation as auto
+
+import basic_pulumi
+from basic_pulumi import ProvisioningError
+from settings import Settings
+from stacks.catalogue import Catalogue
+from stacks.operation import failures, snapshots
+from stacks.operation.course import Course
+from stacks.operation.engines import OwnedEngine
+from stacks.operation.snapshots import Snapshots
+from stacks.operation.steps import Steps
+from stacks.operation.stopping import Stop, StoppedError
+from stacks.operation.task import Outcome, Task
+from stacks.programs import ProgramError
+from stacks.records import CANCELLED, DESTROY, FAILED, REFRESH, SUCCEEDED
+from stacks.vault import Vault
+from warm_pulumi import EngineDiedError, deadline
+
+logger = logging.getLogger(__name__)
+
+# No slot can have such a name, so the same program may serve both.
+PREFIX = 'stack.'
+KEPT_PROGRAM = (DESTROY, REFRESH)
+
+
+class Operator:
+    """Does operations; safe for all threads."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue, vault: Vault) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._vault = vault
+        self.snapshots = Snapshots(settings.state_dir / 'programs')
+
+    def course(self, task: Task, log_size: int) -> Course:
+        """Return the course of a task, which knows what must not show."""
+        secrets = [self._vault.decrypt(each) for each in task.inputs['secret'].values()]
+        return Course(log_size, secrets)
+
+    def perform(self, task: Task, engine: OwnedEngine, course: Course, stop: Stop) -> Outcome:
+        """Do it, and return how it ended. Whatever the program does, this raises nothing of it."""
+        digest = ''
+        try:
+            with deadline(self._settings.operation_timeout):
+                folder = self._folder(task)
+                digest = snapshots.digest_of(folder)
+                self._operate(task, folder, engine, course, stop)
+        except (ProvisioningError, ProgramError, auto.CommandError, OSError, StoppedError) as error:
+            return self._ended(error, digest, course, stop)
+        return Outcome(SUCCEEDED, digest)
+
+    def _folder(self, task: Task) -> Path:
+        """Return the copy of the program that this operation is done with."""
+        program = self._catalogue.program(task.program)
+        if task.operation in KEPT_PROGRAM and (kept := self.snapshots.kept(task.digest)):
+            return kept
+        if program is None or program.reason:
+            reason = program.reason if program else 'it is not in the catalogue any more'
+            raise ProgramError(f'The program {task.program} is not available: {reason}.')
+        basic_pulumi.spin_venv(str(program.folder))
+        folder = self.snapshots.take(program)
+        if task.decided_on and snapshots.digest_of(folder) != task.decided_on:
+            raise ProgramError('The program has changed since the preview; look at a new one.')
+        return folder
+
+    def _operate(
+        self, task: Task, folder: Path, engine: OwnedEngine, course: Course, stop: Stop
+    ) -> None:
+        name = PREFIX + task.stack
+        settings_file = snapshots.settings_of(folder, name)
+        snapshots.write_settings(settings_file, self._vault.salt, task.program, task.inputs)
+        context = basic_pulumi.set_context(
+            self._settings.org, task.program, name, str(folder), task.run_id
+        )
+        try:
+            Steps(task, context, engine, course, stop).do()
+        finally:
+            settings_file.unlink(missing_ok=True)
+
+    def _ended(self, error: Exception, digest: str, course: Course, stop: Stop) -> Outcome:
+        if stop.is_wanted:
+            course.line('Stopped; what was made so far is kept in the state.')
+            return Outcome(CANCELLED if stop.is_cancel else '', digest)
+        if isinstance(error.__cause__, EngineDiedError):
+            course.line('The engine has died.')
+            return Outcome('', digest)
+        logger.info('an operation failed: %s', course.clean.text(str(error)))
+        described = failures.describe(error, course.progress.failures, course.clean)
+        course.line(f'error: {described["message"]}')
+        return Outcome(FAILED, digest, described)

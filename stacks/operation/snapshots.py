@@ -1,0 +1,111 @@
+"""The programs of the catalogue as they were when a run began, kept while stacks need them.
+
+Pulumi writes a stack's settings into the program's folder, and somebody may change a program while
+it runs. So a run gets a copy, which is named by the program's digest. What code in a stack's state
+refers to stays there until the stack is destroyed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stacks import programs
+from stacks.programs import PROJECT_FILE, Program
+
+# Of a copy that is not whole yet.
+UNFINISHED = '.unfinished-'
+
+
+class Snapshots:
+    """Copies of programs, each once for each digest."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep them in a folder, which is made when it is missing."""
+        self._folder = folder
+
+    def take(self, program: Program) -> Path:
+        """Return the copy of a program as it is now."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        known = self._place(program, programs.digest(program.folder))
+        return known if known.is_dir() else self._copy(program)
+
+    def kept(self, digest: str) -> Path | None:
+        """Return an earlier copy; None where there is none on this host."""
+        return next(self._folder.glob(f'{digest}.*'), None) if digest else None
+
+    def remove_all_but(self, digests: Collection[str]) -> None:
+        """Remove the copies that nobody needs any more."""
+        for folder in self._folder.glob('[!.]*'):
+            if digest_of(folder) not in digests:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _place(self, program: Program, digest: str) -> Path:
+        # A copy names the venv beside the program, which may be another one's of the same text.
+        where = hashlib.sha256(str(program.folder.absolute()).encode()).hexdigest()[:8]
+        return self._folder / f'{digest}.{where}'
+
+    def _copy(self, program: Program) -> Path:
+        unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self._folder))
+        try:
+            copy = unfinished / 'program'
+            shutil.copytree(program.folder, copy, ignore=_made)
+            # Of the copy: the program may have changed meanwhile.
+            final = self._place(program, programs.digest(copy))
+            _use_venv_of(program, copy / PROJECT_FILE)
+            _rename(copy, final)
+            return final
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def digest_of(copy: Path) -> str:
+    """Return the digest of the program that a copy is of."""
+    return copy.name.partition('.')[0]
+
+
+def settings_of(folder: Path, stack: str) -> Path:
+    """Return the file in which Pulumi looks for a stack's settings."""
+    return folder / f'Pulumi.{stack}.yaml'
+
+
+def write_settings(file: Path, salt: str, project: str, inputs: Mapping[str, Any]) -> None:
+    """Write a stack's settings, whole, for the owner alone.
+
+    inputs: as the database has them; secrets stay encrypted.
+    """
+    plain = {f'{project}:{name}': value for name, value in inputs['plain'].items()}
+    secret = {f'{project}:{name}': {'secure': kept} for name, kept in inputs['secret'].items()}
+    settings = {'encryptionsalt': salt, 'config': plain | secret}
+    new = file.with_name(f'.{file.name}.{os.getpid()}')
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w') as handle:
+        yaml.safe_dump(settings, handle)
+    new.replace(file)
+
+
+def _rename(folder: Path, final: Path) -> None:
+    try:
+        folder.rename(final)
+    except OSError:
+        # Another one has made the same meanwhile.
+        if not final.is_dir():
+            raise
+
+
+def _made(_: str, names: list[str]) -> set[str]:
+    return {name for name in names if programs.MADE.fullmatch(name)}
+
+
+def _use_venv_of(program: Program, project_file: Path) -> None:
+    """Have the copy run in the venv that is made for the program's own folder."""
+    project = yaml.safe_load(project_file.read_text())
+    venv = str(program.folder.absolute() / 'venv')
+    project['runtime'] = {'name': 'python', 'options': {'virtualenv': venv}}
+    project_file.write_text(yaml.safe_dump(project, sort_keys=False))

@@ -1,0 +1,151 @@
+"""The steps of each operation on a stack, one after the other, until somebody wants it stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from pulumi import automation as auto
+
+import basic_pulumi
+from basic_pulumi import BusyError, ProgramFailedError
+from stacks.operation.course import Course
+from stacks.operation.engines import OwnedEngine
+from stacks.operation.stopping import Stop
+from stacks.operation.task import Task
+from stacks.records import DESTROY, PREVIEW, REFRESH, UPDATE
+from warm_pulumi import own_deadline
+from workspaces import locks, recovery
+
+# Seconds for what comes after an operation, also after one that took all of its time.
+AFTERWARDS = 120.0
+# Seconds in which the engine of a service that died ends what it was doing.
+DYING = 90.0
+LOOK_EVERY = 1.0
+
+Result = TypeVar('Result')
+
+
+class Steps:
+    """What one operation consists of."""
+
+    def __init__(
+        self,
+        task: Task,
+        context: basic_pulumi.Context,
+        engine: OwnedEngine,
+        course: Course,
+        stop: Stop,
+    ) -> None:
+        self._task = task
+        self._context = context
+        self._engine = engine
+        self._course = course
+        self._stop = stop
+
+    def do(self) -> None:
+        """Do them all.
+
+        Raises ProvisioningError when one fails, StoppedError when somebody wants that.
+        """
+        options = self._engine.open()
+        stack = self._unlocking(
+            lambda: basic_pulumi.set_stack(self._context, options),
+            lambda: recovery.unlock_absent(self._context, options),
+        )
+        if self._task.operation != PREVIEW:
+            self._make_sure(stack)
+        OPERATIONS[self._task.operation](self, stack)
+
+    def preview(self, stack: auto.Stack) -> None:
+        self._stop.check()
+        basic_pulumi.preview_stack(stack, self._course.line, self._course.event)
+
+    def update(self, stack: auto.Stack) -> None:
+        self._on_stack(
+            stack,
+            lambda: basic_pulumi.update_stack(
+                stack, self._course.line, self._course.event, tell=False
+            ),
+        )
+
+    def refresh(self, stack: auto.Stack) -> None:
+        look = basic_pulumi.refresh_stack if self._task.accept else basic_pulumi.preview_refresh
+        self._on_stack(
+            stack, lambda: look(stack, on_output=self._course.line, on_event=self._course.event)
+        )
+
+    def destroy(self, stack: auto.Stack) -> None:
+        _insist_on_unprotected(stack)
+        self._on_stack(
+            stack,
+            lambda: basic_pulumi.destroy_stack(stack, True, self._course.line, self._course.event),
+        )
+        with own_deadline(AFTERWARDS):
+            stack.workspace.remove_stack(stack.name, preserve_config=True)
+
+    def _make_sure(self, stack: auto.Stack) -> None:
+        """Bring the state up to what is there, where a run before this one was cut short."""
+        if self._task.is_unsure or self._task.is_repeated:
+            self._course.line('The last run was cut short: looking at what is there.')
+            self._on_stack(
+                stack,
+                lambda: basic_pulumi.refresh_stack(
+                    stack, clear_pending_creates=True, on_output=self._course.line
+                ),
+            )
+
+    def _on_stack(self, stack: auto.Stack, step: Callable[[], object]) -> None:
+        self._unlocking(step, lambda: basic_pulumi.unlock_stack(stack))
+
+    def _unlocking(self, step: Callable[[], Result], unlock: Callable[[], object]) -> Result:
+        """Do a step; where a dead owner left the stack locked, after unlocking it."""
+        ends_at = time.monotonic() + (DYING if self._task.is_repeated else 0.0)
+        while True:
+            self._stop.check()
+            try:
+                return step()
+            except BusyError as error:
+                is_over = time.monotonic() > ends_at
+                if self._are_dead(error) or (is_over and self._is_left_elsewhere(error)):
+                    break
+                if is_over:
+                    raise
+            self._stop.wait(LOOK_EVERY)
+        self._course.line('A lock that a dead process left is removed.')
+        unlock()
+        return step()
+
+    def _are_dead(self, error: BusyError) -> bool:
+        owners = locks.owners(str(error))
+        return bool(owners) and all(each.is_dead(self._engine.idle) for each in owners)
+
+    def _is_left_elsewhere(self, error: BusyError) -> bool:
+        """Tell whether the locks are another host's, whose service is known to have died."""
+        owners = locks.owners(str(error))
+        return bool(owners) and self._task.is_repeated and not any(map(_is_here, owners))
+
+
+def _is_here(owner: locks.Owner) -> bool:
+    return owner.is_here
+
+
+def _insist_on_unprotected(stack: auto.Stack) -> None:
+    """Refuse before anything is destroyed: Pulumi would destroy all others first."""
+    deployment = stack.export_stack().deployment or {}
+    found = deployment.get('resources') or []
+    protected = [each['urn'].rpartition('::')[2] for each in found if each.get('protect')]
+    if protected:
+        raise ProgramFailedError(
+            f'{", ".join(protected)} cannot be destroyed, as the program protects it. '
+            'Nothing was destroyed. Have the program not protect it, and update first.'
+        )
+
+
+OPERATIONS: dict[str, Callable[[Steps, auto.Stack], None]] = {
+    PREVIEW: Steps.preview,
+    UPDATE: Steps.update,
+    REFRESH: Steps.refresh,
+    DESTROY: Steps.destroy,
+}

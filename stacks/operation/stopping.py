@@ -1,0 +1,58 @@
+"""Having an operation end before its time, gently."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+
+class StoppedError(Exception):
+    """The operation was told to stop between two of its steps."""
+
+
+class Stop:
+    """The wish that one operation stops; for any thread.
+
+    The engine finishes the steps that are under way and begins no other, as at Ctrl-C; at a second
+    wish it abandons them.
+    """
+
+    def __init__(self, interrupt: Callable[[], bool]) -> None:
+        """Take what cancels the operation's command, and tells whether one was running."""
+        self._interrupt = interrupt
+        self._wanted = threading.Event()
+        self._wishes = 0
+        self._heard = 0
+        self.is_cancel = False
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the operation is to stop."""
+        return self._wanted.is_set()
+
+    def cancel(self, wishes: int) -> None:
+        """Have it stop for good, as somebody has wished so often.
+
+        To be called again from time to time: the operation may be between two commands now.
+        """
+        self.is_cancel = True
+        self._want(wishes)
+
+    def put_off(self) -> None:
+        """Have it stop, to be done again later."""
+        self._want(1)
+
+    def check(self) -> None:
+        """Raise StoppedError when the operation is to stop."""
+        if self.is_wanted:
+            raise StoppedError
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, unless the operation is to stop."""
+        self._wanted.wait(seconds)
+
+    def _want(self, wishes: int) -> None:
+        self._wanted.set()
+        self._wishes = max(self._wishes, wishes)
+        if self._heard < self._wishes and self._interrupt():
+            self._heard += 1

@@ -1,0 +1,44 @@
+"""What is to be done, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Task:
+    """An operation on a stack.
+
+    digest: of the program as the stack was last applied with; empty when it was not.
+    decided_on: the digest that the preview saw, by which an update was decided; else empty.
+    inputs: as the database has them.
+    is_unsure: an earlier run of the stack was cut short, so its state may be behind.
+    is_repeated: the service that began this run has died.
+    """
+
+    run_id: str
+    stack: str
+    program: str
+    operation: str
+    digest: str
+    decided_on: str
+    inputs: dict[str, Any]
+    accept: bool
+    is_unsure: bool
+    is_repeated: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an operation ended.
+
+    state: `succeeded`, `failed` or `cancelled`; empty when it has to be done again, because the
+        engine died or the service is shutting down.
+    digest: of the program that was used; empty when it did not come to that.
+    error: as in records.Run.
+    """
+
+    state: str
+    digest: str = ''
+    error: dict[str, Any] | None = None

@@ -1,0 +1,25 @@
+"""Who may do what: readers look, users do what they like with their own stacks, operators all."""
+
+from __future__ import annotations
+
+from stacks.errors import ForbiddenError
+from stacks.records import Caller
+
+
+def insist_on_role(caller: Caller, role: str) -> None:
+    """Raise ForbiddenError unless the caller has the role, or one above it."""
+    if not caller.may(role):
+        raise ForbiddenError(f'This needs the role {role}.')
+
+
+def insist_on_program(caller: Caller, program: str) -> None:
+    """Raise ForbiddenError unless the caller may use the program."""
+    if not caller.may_use(program):
+        raise ForbiddenError(f'You may not use the program {program}.')
+
+
+def insist_on_owner(caller: Caller, owner: str) -> None:
+    """Raise ForbiddenError unless a stack is the caller's own, or the caller is an operator."""
+    insist_on_role(caller, 'user')
+    if caller.name != owner and not caller.may('operator'):
+        raise ForbiddenError(f'This stack belongs to {owner}.')

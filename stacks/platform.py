@@ -1,0 +1,240 @@
+"""What people can ask of the platform: every room that serves them calls these functions."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from settings import Settings
+from stacks import editing, permissions
+from stacks.catalogue import Catalogue
+from stacks.errors import ConflictError, Flaw, InvalidError, NotFoundError
+from stacks.ordering import Ordering, insist_on_version, visible
+from stacks.records import ACTIVE, Caller, LogPart, Page, Run, Stack
+from stacks.requests import NewRun, NewStack, RunFilter, StackFilter
+from stacks.running.waiting import Bell
+from stacks.store import logs, runs, stacks
+from stacks.store.database import Database
+from stacks.store.stacks import Row
+from stacks.vault import Vault
+
+# Threads that may wait for runs at the same time; other callers are answered at once.
+MOST_WAITING = 4
+# Seconds between two looks at a run that another host may do.
+LOOK_EVERY = 0.25
+
+
+@dataclass(frozen=True)
+class Records:
+    """Where everything is stored, and what encrypts the secrets there."""
+
+    database: Database
+    vault: Vault
+
+
+class Platform:
+    """Stacks that last, and their runs; for any thread.
+
+    Every method may raise UnavailableError, and ForbiddenError where the caller may not do that.
+    """
+
+    def __init__(
+        self, settings: Settings, catalogue: Catalogue, records: Callable[[], Records], bell: Bell
+    ) -> None:
+        """Take what it works with.
+
+        records: returns the records, or raises UnavailableError as long as they are not open.
+        bell: rings when a run has ended in this service; is rung when one was queued.
+        """
+        self.catalogue = catalogue
+        self._settings = settings
+        self._records = records
+        self._bell = bell
+        self._waiting = threading.Semaphore(MOST_WAITING)
+
+    def create(self, caller: Caller, request: NewStack) -> Run:
+        """Add a stack and queue the run that makes it; return that run.
+
+        Raises InvalidError, ConflictError.
+        """
+        return self._ordered(
+            lambda ordering, connection: ordering.create(connection, caller, request)
+        )
+
+    def start(self, caller: Caller, name: str, request: NewRun) -> Run:
+        """Queue a run of a stack and return it; a destroy that is under way already counts.
+
+        Raises NotFoundError, InvalidError, ConflictError, ChangedError.
+        """
+        return self._ordered(
+            lambda ordering, connection: ordering.start(connection, caller, name, request)
+        )
+
+    def stacks(
+        self, caller: Caller, where: StackFilter, limit: int, cursor: str | None
+    ) -> Page[Stack]:
+        """Return stacks by name.
+
+        Raises InvalidError when the cursor is none.
+        """
+        permissions.insist_on_role(caller, 'reader')
+        with self._records().database.reading() as connection:
+            found = stacks.page(connection, where, caller.programs, limit + 1, cursor or '')
+        is_more = len(found) > limit
+        return Page(found[:limit], found[limit - 1].name if is_more else None)
+
+    def stack(self, caller: Caller, name: str) -> Stack:
+        """Return a stack.
+
+        Raises NotFoundError.
+        """
+        with self._records().database.reading() as connection:
+            return stacks.shown(visible(connection, caller, name))
+
+    def change(
+        self, caller: Caller, name: str, changes: Mapping[str, Any], version: int | None
+    ) -> Stack:
+        """Change what is known of a stack, as editing.columns has it; return it.
+
+        version: the one that it must still have; None for any.
+
+        Raises NotFoundError, InvalidError, ChangedError.
+        """
+        with self._records().database.writing() as connection:
+            row = visible(connection, caller, name, lock=True)
+            permissions.insist_on_owner(caller, row.owner)
+            insist_on_version(row, version)
+            stacks.change(connection, row.id, **editing.columns(self._settings, changes))
+            return stacks.shown(visible(connection, caller, name))
+
+    def forget(self, caller: Caller, name: str, version: int | None) -> None:
+        """Remove a stack from the records, with all that it has made left as it is.
+
+        Raises NotFoundError, ConflictError, ChangedError.
+        """
+        permissions.insist_on_role(caller, 'operator')
+        with self._records().database.writing() as connection:
+            row = visible(connection, caller, name, lock=True)
+            insist_on_version(row, version)
+            if active := runs.active(connection, row.id):
+                raise ConflictError(
+                    'run-in-progress', 'A run is under way on this stack.', active[0].id
+                )
+            stacks.remove(connection, row.id)
+
+    def runs(self, caller: Caller, where: RunFilter, limit: int, cursor: str | None) -> Page[Run]:
+        """Return runs, the newest first, without their resources.
+
+        Raises InvalidError when the cursor is none.
+        """
+        permissions.insist_on_role(caller, 'reader')
+        before = _number(cursor)
+        with self._records().database.reading() as connection:
+            found = runs.page(connection, where, caller.programs, limit + 1, before)
+        is_more = len(found) > limit
+        items = [runs.shown(row) for row in found[:limit]]
+        return Page(items, str(found[limit - 1].number) if is_more else None)
+
+    def run(self, caller: Caller, run_id: str) -> Run:
+        """Return a run.
+
+        Raises NotFoundError.
+        """
+        with self._records().database.reading() as connection:
+            return runs.shown(_visible_run(connection, caller, run_id))
+
+    def cancel(self, caller: Caller, run_id: str) -> Run:
+        """Have a run end early, gently; asked again, at once. Return it.
+
+        Raises NotFoundError, ConflictError when it has ended.
+        """
+        with self._records().database.writing() as connection:
+            row = _visible_run(connection, caller, run_id)
+            stack = stacks.by_name(connection, row.stack, lock=True)
+            permissions.insist_on_owner(caller, stack.owner if stack else row.caller)
+            if runs.cancel_queued(connection, run_id):
+                if stack is not None and stack.state == 'creating':
+                    stacks.change(connection, stack.id, state='incomplete')
+            elif not runs.ask_to_cancel(connection, run_id):
+                raise ConflictError('run-ended', 'This run has ended.', run_id)
+            found = runs.shown(_visible_run(connection, caller, run_id))
+        self._bell.ring()
+        return found
+
+    def log(self, caller: Caller, run_id: str, offset: int, limit: int) -> LogPart:
+        """Return some of a run's log, cut at the end of a line where there is one.
+
+        offset: bytes before it. limit: bytes that it may have.
+
+        Raises NotFoundError, InvalidError when the offset is beyond the end.
+        """
+        with self._records().database.reading() as connection:
+            row = _visible_run(connection, caller, run_id)
+            if offset > row.log_size:
+                raise InvalidError([Flaw('/offset', f'must be at most {row.log_size}')])
+            data = logs.read(connection, run_id, offset, min(limit, row.log_size - offset))
+        text = logs.whole_lines(data, is_last=offset + len(data) == row.log_size)
+        end = offset + len(text.encode())
+        return LogPart(
+            offset=offset,
+            next=end,
+            text=text,
+            complete=row.state not in ACTIVE and end == row.log_size,
+            state=row.state,
+            resources_done=sum(each['state'] != 'running' for each in row.resources),
+        )
+
+    def wait(self, caller: Caller, run_id: str, seconds: float) -> Run:
+        """Return a run as soon as it has ended, or the time is over, or too many wait already.
+
+        Raises NotFoundError.
+        """
+        ends_at = time.monotonic() + seconds
+        if not self._waiting.acquire(blocking=False):
+            return self.run(caller, run_id)
+        try:
+            while True:
+                heard = self._bell.rings
+                run = self.run(caller, run_id)
+                left = ends_at - time.monotonic()
+                if run.has_ended or left <= 0:
+                    return run
+                self._bell.wait(heard, min(left, LOOK_EVERY))
+        finally:
+            self._waiting.release()
+
+    def _ordered(self, order: Callable[[Ordering, sa.Connection], Run]) -> Run:
+        try:
+            run = self._written(order)
+        except sa.exc.IntegrityError:
+            # Another one with the same name or key came first; now it is there to be seen.
+            run = self._written(order)
+        self._bell.ring()
+        return run
+
+    def _written(self, order: Callable[[Ordering, sa.Connection], Run]) -> Run:
+        records = self._records()
+        ordering = Ordering(self._settings, self.catalogue, records.vault)
+        with records.database.writing() as connection:
+            return order(ordering, connection)
+
+
+def _visible_run(connection: sa.Connection, caller: Caller, run_id: str) -> Row:
+    permissions.insist_on_role(caller, 'reader')
+    row = runs.by_id(connection, run_id)
+    if row is None or not caller.may_use(row.program):
+        raise NotFoundError('There is no run of this id.')
+    return row
+
+
+def _number(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+        raise InvalidError([Flaw('/cursor', 'must be a `next` of an earlier answer')])
+    return int(cursor)

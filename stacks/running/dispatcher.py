@@ -1,0 +1,196 @@
+"""Takes runs from the queue and has them done, WORKERS at a time; survives what dies around it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from audit import audited, current_caller
+from settings import CANCEL_GRACE, Settings
+from stacks.errors import UnavailableError
+from stacks.moments import now
+from stacks.operation.engines import Engines, OwnedEngine
+from stacks.operation.operator import Operator
+from stacks.operation.stopping import Stop
+from stacks.operation.task import Outcome
+from stacks.records import FAILED, INTERRUPTED
+from stacks.running import running_run
+from stacks.running.presence import Presence
+from stacks.running.running_run import LostError, RunningRun
+from stacks.running.waiting import Bell
+from stacks.store import runs, stacks
+from stacks.store.database import Database
+from stacks.store.stacks import Row
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two looks at the queue, which other hosts may have filled.
+POLL = 1.0
+# How often a run is begun: what has taken two services with it may take the next one too.
+MOST_ATTEMPTS = 3
+DIED = {
+    'message': 'The service died each time that it did this run; what was made is in the state.',
+    'resource': None,
+    'detail': '',
+}
+
+
+DEFECT = {
+    'message': 'The service has a defect; its log says more.',
+    'resource': None,
+    'detail': '',
+}
+
+Result = TypeVar('Result')
+
+
+class Dispatcher:
+    """The workers of this service."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        presence: Presence,
+        operator: Operator,
+        bell: Bell,
+    ) -> None:
+        """Take what they work with.
+
+        bell: rings when a run was put into the queue here, and when one has ended.
+        """
+        self._settings = settings
+        self._database = database
+        self._presence = presence
+        self.engines = Engines(settings)
+        self._operator = operator
+        self._bell = bell
+        self._draining = threading.Event()
+        self._drained_at = 0.0
+        self._running: dict[str, RunningRun] = {}
+        self._threads = [
+            threading.Thread(target=self._work, name=f'worker-{number}', daemon=True)
+            for number in range(settings.workers)
+        ]
+
+    def start(self) -> None:
+        """Begin to take runs."""
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def running(self) -> list[RunningRun]:
+        """The runs that are under way here."""
+        return list(self._running.values())
+
+    def drain(self) -> None:
+        """Begin no further run; for signal handlers."""
+        self._drained_at = self._drained_at or time.monotonic()
+        self._draining.set()
+
+    def put_off_late(self) -> None:
+        """Stop what has had the time of a run since the shutdown began; it goes on later."""
+        ends_at = self._drained_at + self._settings.run_timeout
+        if self._draining.is_set() and time.monotonic() > ends_at:
+            self.put_off_all()
+
+    def put_off_all(self) -> None:
+        """Stop what runs, to be done again."""
+        for run in self.running:
+            run.stop.put_off()
+
+    def join(self) -> None:
+        """Wait until nothing runs, and end the engines; at last also what does not stop."""
+        self._bell.ring()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(self._settings.run_timeout + 2 * CANCEL_GRACE)
+        self.engines.close()
+
+    def _work(self) -> None:
+        while not self._draining.is_set():
+            heard = self._bell.rings
+            try:
+                row = self._claim()
+            except UnavailableError as error:
+                logger.warning('no run can be taken: %s', error)
+                row = None
+            if row is None:
+                self._bell.wait(heard, POLL)
+            else:
+                self._do(row)
+
+    def _claim(self) -> Row | None:
+        # A look first: taking needs the database for itself, where that is a file.
+        with self._database.reading() as connection:
+            if not runs.has_queued(connection):
+                return None
+        try:
+            with self._database.writing() as connection:
+                return runs.claim(connection, self._presence.name)
+        except sa.exc.IntegrityError:
+            return None  # Another one has taken a run of the same stack.
+
+    def _do(self, row: Row) -> None:
+        current_caller.set(row.caller)
+        try:
+            with audited(row.stack, row.operation), self.engines.lease(row.program) as engine:
+                self._do_with(engine, row)
+        except LostError:
+            logger.warning('run %s is done by another service now', row.id)
+        except UnavailableError as error:
+            logger.warning('how run %s ended could not be stored: %s', row.id, error)
+        except Exception:
+            # Only this run is to suffer from a defect, and it must not seem to run for ever.
+            logger.exception('run %s met a defect', row.id)
+            self._stored(lambda connection: _fail(connection, row))
+        finally:
+            self._running.pop(row.id, None)
+            self._bell.ring()
+
+    def _do_with(self, engine: OwnedEngine, row: Row) -> None:
+        task = self._stored(lambda connection: running_run.begin(connection, row))
+        course = self._operator.course(task, row.log_size)
+        if task.is_repeated:
+            course.line(f'Attempt {row.attempts} of {MOST_ATTEMPTS} to do this run.')
+        run = RunningRun(row, task, course, Stop(engine.interrupt))
+        self._running[row.id] = run
+        outcome = self._operator.perform(task, engine, course, run.stop)
+        self._stored(lambda connection: self._end(connection, run, outcome))
+
+    def _end(self, connection: sa.Connection, run: RunningRun, outcome: Outcome) -> None:
+        if outcome.state:
+            run.end(connection, outcome)
+        elif run.stop.is_wanted:  # The service is shutting down, which is no attempt.
+            run.put_off(connection, run.row.attempts - 1)
+        elif run.row.attempts < MOST_ATTEMPTS:
+            run.put_off(connection, run.row.attempts)
+        else:
+            run.end(connection, replace(outcome, state=INTERRUPTED, error=DIED))
+
+    def _stored(self, action: Callable[[sa.Connection], Result]) -> Result:
+        """Do something in the database as soon as it answers.
+
+        Raises UnavailableError when it does not before the service ends.
+        """
+        while True:
+            try:
+                with self._database.writing() as connection:
+                    return action(connection)
+            except UnavailableError as error:
+                if self._draining.wait(POLL):
+                    raise
+                logger.warning('the database is waited for: %s', error)
+
+
+def _fail(connection: sa.Connection, row: Row) -> None:
+    runs.change(connection, row.id, row.executor, state=FAILED, error=DEFECT, ended_at=now())
+    stack = stacks.by_name(connection, row.stack, lock=True)
+    if stack is not None:
+        stacks.change(connection, stack.id, state='incomplete')

@@ -1,0 +1,93 @@
+"""What is due by the clock: stacks whose time is over, looks at drift, and what is old."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+import durations
+from settings import Settings
+from stacks.moments import now
+from stacks.operation.snapshots import Snapshots
+from stacks.records import DESTROY, REFRESH
+from stacks.store import runs, stacks
+from stacks.store.database import Database
+from stacks.store.stacks import Row
+from stacks.submission import queue_run
+
+EXPIRED = 'expired'
+SCHEDULED = 'drift check'
+LONGEST_RETRY = timedelta(hours=1)
+KEYS_KEPT = timedelta(days=1)
+# Seconds between two looks for what is old.
+CLEAN_EVERY = 60.0
+
+
+class Housekeeping:
+    """Does what is due; several services may do so at once."""
+
+    def __init__(self, settings: Settings, database: Database, snapshots: Snapshots) -> None:
+        self._settings = settings
+        self._database = database
+        self._snapshots = snapshots
+        self._clean_at = time.monotonic() + CLEAN_EVERY
+
+    def tend(self) -> bool:
+        """Do all that is due now; return whether there are new runs."""
+        is_new = self._expire()
+        if time.monotonic() >= self._clean_at:
+            self._clean_at = time.monotonic() + CLEAN_EVERY
+            is_new = self._look_for_drift() or is_new
+            self._clean()
+        return is_new
+
+    def _expire(self) -> bool:
+        with self._database.reading() as connection:
+            due = stacks.due(connection, now())
+        return any([self._destroy(row.name) for row in due])
+
+    def _destroy(self, name: str) -> bool:
+        with self._database.writing() as connection:
+            row = stacks.by_name(connection, name, lock=True)
+            if row is None or not _is_due(row) or runs.active(connection, row.id):
+                return False
+            queue_run(connection, row, DESTROY, row.owner, reason=EXPIRED)
+            # Counted now, and for what comes after a failure; after a success there is no stack.
+            delay = min(
+                timedelta(seconds=self._settings.expiry_retry) * 2**row.expiry_failures,
+                LONGEST_RETRY,
+            )
+            stacks.change(connection, row.id, expiry_retry_at=now() + delay)
+            return True
+
+    def _look_for_drift(self) -> bool:
+        if not self._settings.drift_check:
+            return False
+        with self._database.reading() as connection:
+            before = now() - durations.parse(self._settings.drift_check)
+            idle = stacks.idle_unlooked(connection, before)
+        return any([self._look_at(row.name) for row in idle])
+
+    def _look_at(self, name: str) -> bool:
+        with self._database.writing() as connection:
+            row = stacks.by_name(connection, name, lock=True)
+            if row is None or runs.active(connection, row.id):
+                return False
+            queue_run(connection, row, REFRESH, row.owner, reason=SCHEDULED)
+            return True
+
+    def _clean(self) -> None:
+        with self._database.writing() as connection:
+            self._remove_old(connection)
+            digests = stacks.digests(connection)
+        self._snapshots.remove_all_but(digests)
+
+    def _remove_old(self, connection: sa.Connection) -> None:
+        runs.remove_ended(connection, now() - durations.parse(self._settings.run_retention))
+        runs.remove_keys(connection, now() - KEYS_KEPT)
+
+
+def _is_due(row: Row) -> bool:
+    return row.expires_at is not None and row.expires_at <= now()

@@ -1,0 +1,142 @@
+"""What happens beside the runs: storing how far they are, cancels, taking over from the dead."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stacks.errors import UnavailableError
+from stacks.moments import now
+from stacks.records import INTERRUPTED
+from stacks.running.dispatcher import DIED, MOST_ATTEMPTS, Dispatcher
+from stacks.running.housekeeping import Housekeeping
+from stacks.running.presence import Presence
+from stacks.running.running_run import LostError
+from stacks.running.waiting import Bell
+from stacks.store import logs, runs, stacks
+from stacks.store.database import Database
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two rounds, while something runs here and while nothing does.
+BUSY, IDLE = 0.25, 1.0
+TOOK_OVER = 'The service that did this run has died.\n'
+
+
+@dataclass
+class Every:
+    """Tells when it is time again."""
+
+    seconds: float
+    _next: float = 0.0
+
+    def is_due(self) -> bool:
+        """Tell whether the time is over, and begin a new one if so."""
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + self.seconds
+        return True
+
+
+class Keeper:
+    """A thread for all that; whatever fails in one round is tried again in the next."""
+
+    def __init__(
+        self,
+        database: Database,
+        presence: Presence,
+        dispatcher: Dispatcher,
+        housekeeping: Housekeeping,
+        bell: Bell,
+    ) -> None:
+        self._database = database
+        self._presence = presence
+        self._dispatcher = dispatcher
+        self._housekeeping = housekeeping
+        self._bell = bell
+        self._ended = threading.Event()
+        self._look_around = Every(1.0)
+        self._thread = threading.Thread(target=self._keep, name='keeper', daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, once nothing runs any more."""
+        self._ended.set()
+        self._bell.ring()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._ended.is_set():
+            heard = self._bell.rings
+            for part in (self._watch, self._store, self._cancel, self._around):
+                self._attempt(part)
+            self._bell.wait(heard, BUSY if self._dispatcher.running else IDLE)
+
+    def _attempt(self, part: Callable[[], object]) -> None:
+        try:
+            part()
+        except UnavailableError as error:
+            logger.warning('the database is waited for: %s', error)
+        except Exception:
+            # The thread must not end: without it, no run could be cancelled or taken over.
+            logger.exception('a defect in the keeper of runs')
+
+    def _watch(self) -> None:
+        if not self._presence.is_sure():
+            logger.warning('other services may take this one for dead: its runs are stopped')
+            self._dispatcher.put_off_all()
+        self._dispatcher.put_off_late()
+
+    def _store(self) -> None:
+        for run in self._dispatcher.running:
+            try:
+                with self._database.writing() as connection:
+                    run.store(connection)
+            except LostError:
+                run.stop.put_off()
+
+    def _cancel(self) -> None:
+        if running := self._dispatcher.running:
+            with self._database.reading() as connection:
+                wishes = runs.cancels(connection, self._presence.name)
+            for run in running:
+                if count := wishes.get(run.row.id):
+                    run.stop.cancel(count)
+
+    def _around(self) -> None:
+        if self._look_around.is_due():
+            self._take_over()
+            if self._housekeeping.tend():
+                self._bell.ring()
+
+    def _take_over(self) -> None:
+        """Have the runs of services that have died begin again."""
+        with self._database.reading() as connection:
+            others = runs.executors(connection) - {self._presence.name}
+        for other in others:
+            if self._presence.is_dead(other):
+                logger.warning('service %s has died: its runs are taken over', other)
+                self._dispatcher.engines.end_leftovers()
+                self._requeue(other)
+                self._bell.ring()
+
+    def _requeue(self, executor: str) -> None:
+        with self._database.writing() as connection:
+            for row in runs.of_executor(connection, executor):
+                end = logs.append(connection, row.id, row.log_size, TOOK_OVER)
+                runs.change(connection, row.id, executor, log_size=end)
+                if row.attempts < MOST_ATTEMPTS:
+                    runs.requeue(connection, row.id, row.attempts)
+                else:
+                    values = {'state': INTERRUPTED, 'error': DIED, 'ended_at': now()}
+                    runs.change(connection, row.id, executor, **values)
+                    stack = stacks.by_name(connection, row.stack, lock=True)
+                    if stack is not None:
+                        stacks.change(connection, stack.id, state='incomplete')

@@ -1,0 +1,148 @@
+"""A run that this service is doing: what is stored of it meanwhile, and at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from stacks.moments import aware, now
+from stacks.operation.course import Course
+from stacks.operation.stopping import Stop
+from stacks.operation.task import Outcome, Task
+from stacks.records import DESTROY, FAILED, PREVIEW, REFRESH, SUCCEEDED, UPDATE
+from stacks.store import logs, runs, stacks
+from stacks.store.stacks import Row
+
+# What a stack is while something is done with it; other operations leave its state as it is.
+MEANWHILE = {UPDATE: 'updating', DESTROY: 'destroying'}
+UNSURE = ('failed', 'incomplete')
+
+
+class LostError(Exception):
+    """The run is not this service's any more."""
+
+
+def begin(connection: sa.Connection, row: Row) -> Task:
+    """Note that a run begins, and return what is to be done."""
+    stack = stacks.by_name(connection, row.stack, lock=True)
+    assert stack is not None  # It is there as long as it has runs that have not ended.
+    changed_by = stack.changed_by if row.operation == PREVIEW else row.number
+    runs.change(connection, row.id, row.executor, based_on=stack.changed_by)
+    state = MEANWHILE.get(row.operation, stack.state)
+    if stack.state == 'creating' and row.operation == UPDATE:
+        state = 'creating'
+    stacks.change(connection, stack.id, state=state, changed_by=changed_by, last_run=row.id)
+    return Task(
+        run_id=row.id,
+        stack=row.stack,
+        program=row.program,
+        operation=row.operation,
+        digest=stack.digest,
+        decided_on=_digest_of(connection, row.preview),
+        inputs=row.inputs,
+        accept=row.accept,
+        is_unsure=stack.state in UNSURE,
+        is_repeated=row.attempts > 1,
+    )
+
+
+def _digest_of(connection: sa.Connection, preview: str | None) -> str:
+    row = runs.by_id(connection, preview) if preview else None
+    return row.digest if row else ''
+
+
+class RunningRun:
+    """A run under way; one thread does it, another one stores how far it is."""
+
+    def __init__(self, row: Row, task: Task, course: Course, stop: Stop) -> None:
+        self.row = row
+        self.task = task
+        self.course = course
+        self.stop = stop
+        self._log_size: int = row.log_size
+        self._stored: list[dict[str, Any]] = row.resources
+
+    def store(self, connection: sa.Connection) -> None:
+        """Store what is new.
+
+        Raises LostError when another service does the run now.
+        """
+        resources = self.course.resources()
+        text = self.course.take_log()
+        if text or resources != self._stored:
+            self._write(connection, text, resources=resources, changes=self.course.changes())
+            self._stored = resources
+
+    def end(self, connection: sa.Connection, outcome: Outcome) -> None:
+        """Store how it ended, in all places at once.
+
+        Raises LostError when another service does the run now.
+        """
+        self._write(
+            connection,
+            self.course.take_log(is_last=True),
+            state=outcome.state,
+            digest=outcome.digest,
+            error=outcome.error,
+            resources=self.course.resources(),
+            changes=self.course.changes(),
+            ended_at=now(),
+        )
+        stack = stacks.by_name(connection, self.row.stack, lock=True)
+        assert stack is not None
+        if self.task.operation == DESTROY and outcome.state == SUCCEEDED:
+            stacks.remove(connection, stack.id)
+        else:
+            stacks.change(connection, stack.id, **self._changes(stack, outcome))
+
+    def put_off(self, connection: sa.Connection, attempts: int) -> None:
+        """Put the run back into the queue, with its log so far."""
+        self._write(connection, self.course.take_log(is_last=True))
+        runs.requeue(connection, self.row.id, attempts)
+
+    def _write(self, connection: sa.Connection, text: str, **values: Any) -> None:
+        if text:
+            logs_end = logs.append(connection, self.row.id, self._log_size, text)
+            values['log_size'] = logs_end
+        if not runs.change(connection, self.row.id, self.row.executor, **values):
+            raise LostError
+        self._log_size = values.get('log_size', self._log_size)
+
+    def _changes(self, stack: Row, outcome: Outcome) -> dict[str, Any]:
+        """Return what changes of a stack that stays."""
+        is_done = outcome.state == SUCCEEDED
+        found: dict[str, Any] = {'state': _state(stack, self.task.operation, outcome)}
+        if self.task.operation == UPDATE:
+            found |= {'digest': outcome.digest or stack.digest, 'inputs': self.task.inputs}
+            if is_done:
+                found |= {'drift': None}
+        if self.task.operation == REFRESH and is_done:
+            found |= {'drift': None if self.task.accept else self._drift(now())}
+        outputs = self.course.outputs()
+        if outputs is not None and self.task.operation == UPDATE:
+            found |= {'outputs': outputs}
+        if self.task.operation == DESTROY and not is_done:
+            found |= {'expiry_failures': stack.expiry_failures + 1}
+        return found
+
+    def _drift(self, moment: datetime) -> dict[str, Any]:
+        found = [each for each in self.course.progress.resources if each.operation in OUTSIDE]
+        return {
+            'checked_at': aware(moment).isoformat(timespec='seconds').replace('+00:00', 'Z'),
+            'changes': dict(Counter(each.operation for each in found)),
+        }
+
+
+# What a refresh calls what was changed outside.
+OUTSIDE = ('update', 'delete')
+
+
+def _state(stack: Row, operation: str, outcome: Outcome) -> str:
+    if operation not in MEANWHILE:
+        return str(stack.state)
+    if outcome.state == SUCCEEDED:
+        return 'ready'
+    return 'failed' if outcome.state == FAILED else 'incomplete'

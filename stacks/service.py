@@ -1,0 +1,121 @@
+"""The platform of this process: comes up beside the service, and ends with it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import sqlalchemy as sa
+
+from settings import Settings
+from stacks.catalogue import Catalogue
+from stacks.errors import UnavailableError
+from stacks.operation.operator import Operator
+from stacks.platform import Platform, Records
+from stacks.running import presence
+from stacks.running.dispatcher import Dispatcher
+from stacks.running.housekeeping import Housekeeping
+from stacks.running.keeper import Keeper
+from stacks.running.waiting import Bell
+from stacks.store import database
+from stacks.store.database import Database, DatabaseError
+from stacks.store.tables import vaults
+from stacks.vault import Vault, WrongPassphraseError
+from workspaces import environment
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two attempts to open what is not there yet.
+RETRY = 3.0
+# Another host may just be making the same.
+NOT_YET = (
+    DatabaseError,
+    UnavailableError,
+    WrongPassphraseError,
+    OSError,
+    sa.exc.IntegrityError,
+)
+
+
+class Service:
+    """Opens the records, and has runs done, in threads of its own."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+        """Do nothing yet; whoever asks the platform for something is told to wait."""
+        self._settings = settings
+        self._catalogue = catalogue
+        self._bell = Bell()
+        self._records: Records | None = None
+        self._dispatcher: Dispatcher | None = None
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name='platform', daemon=True)
+        self.platform = Platform(settings, catalogue, self._opened, self._bell)
+
+    def start(self) -> None:
+        """Begin to come up."""
+        self._thread.start()
+
+    def drain(self) -> None:
+        """Begin no further run; for signal handlers."""
+        self._ending.set()
+        if self._dispatcher is not None:
+            self._dispatcher.drain()
+
+    def close(self) -> None:
+        """Finish or put off what runs, and end."""
+        self.drain()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _opened(self) -> Records:
+        if self._records is None:
+            raise UnavailableError('The platform is coming up.')
+        return self._records
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            try:
+                records = self._open()
+            except NOT_YET as error:
+                logger.error('the platform cannot come up: %s', error)
+                self._ending.wait(RETRY)
+            else:
+                self._serve(records)
+
+    def _open(self) -> Records:
+        # Of the owner alone, as all that is in it.
+        state_dir = environment.state_dir(self._settings)
+        opened = database.connect(self._settings.database_url, state_dir)
+        return Records(opened, _vault(opened, environment.passphrase(self._settings)))
+
+    def _serve(self, records: Records) -> None:
+        """Have runs done until the service ends."""
+        here = presence.of_this_process(records.database, self._settings.state_dir)
+        operator = Operator(self._settings, self._catalogue, records.vault)
+        dispatcher = Dispatcher(self._settings, records.database, here, operator, self._bell)
+        housekeeping = Housekeeping(self._settings, records.database, operator.snapshots)
+        keeper = Keeper(records.database, here, dispatcher, housekeeping, self._bell)
+        self._dispatcher = dispatcher
+        self._records = records
+        dispatcher.engines.end_leftovers()
+        dispatcher.start()
+        keeper.start()
+        self._ending.wait()
+        dispatcher.drain()
+        dispatcher.join()
+        keeper.stop()
+        here.close()
+        records.database.close()
+
+
+def _vault(opened: Database, passphrase: str) -> Vault:
+    """Return the vault of a database, which is made with it.
+
+    Raises WrongPassphraseError.
+    """
+    with opened.writing() as connection:
+        salt = connection.execute(sa.select(vaults.c.salt)).scalar_one_or_none()
+        if salt is None:
+            salt = Vault.new_salt(passphrase)
+            connection.execute(vaults.insert().values(id=1, salt=salt))
+    return Vault(passphrase, salt)

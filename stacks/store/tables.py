@@ -1,0 +1,106 @@
+"""The platform's own tables: what people asked for, and what came of it.
+
+Moments are in UTC. Inputs are `{"plain": {name: value}, "secret": {name: what the vault made}}`.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+# One row: which passphrase the secrets are encrypted with (see vault.Vault).
+vaults = sa.Table(
+    'vaults',
+    metadata,
+    sa.Column('id', sa.Integer, primary_key=True),
+    sa.Column('salt', sa.Text, nullable=False),
+)
+
+# digest: of the program as it was last applied.
+# version: goes up with each change of what a client sees.
+# changed_by: the number of the last run that may have changed resources.
+# expiry_*: how often its destroy after its time failed, and when it is tried again.
+stacks = sa.Table(
+    'stacks',
+    metadata,
+    sa.Column('id', sa.Integer, primary_key=True),
+    sa.Column('name', sa.String(60), nullable=False, unique=True),
+    sa.Column('program', sa.String(60), nullable=False),
+    sa.Column('digest', sa.String(64), nullable=False, default=''),
+    sa.Column('state', sa.String(16), nullable=False),
+    sa.Column('description', sa.Text, nullable=False, default=''),
+    sa.Column('owner', sa.String(60), nullable=False, index=True),
+    sa.Column('inputs', sa.JSON, nullable=False),
+    sa.Column('outputs', sa.JSON, nullable=False, default=dict),
+    sa.Column('protected', sa.Boolean, nullable=False, default=False),
+    sa.Column('drift', sa.JSON(none_as_null=True)),
+    sa.Column('created_at', sa.DateTime, nullable=False),
+    sa.Column('expires_at', sa.DateTime, index=True),
+    sa.Column('expiry_failures', sa.Integer, nullable=False, default=0),
+    sa.Column('expiry_retry_at', sa.DateTime),
+    sa.Column('last_run', sa.String(40)),
+    sa.Column('changed_by', sa.Integer, nullable=False, default=0),
+    sa.Column('version', sa.Integer, nullable=False, default=1),
+)
+
+# number: their order. cancel: how often that was asked for.
+# based_on: the stack's changed_by when the run began. executor: the service that does it.
+runs = sa.Table(
+    'runs',
+    metadata,
+    sa.Column('number', sa.Integer, primary_key=True),
+    sa.Column('id', sa.String(40), nullable=False, unique=True),
+    sa.Column('stack_id', sa.ForeignKey('stacks.id', ondelete='SET NULL'), index=True),
+    sa.Column('stack', sa.String(60), nullable=False, index=True),
+    sa.Column('program', sa.String(60), nullable=False),
+    sa.Column('digest', sa.String(64), nullable=False, default=''),
+    sa.Column('operation', sa.String(16), nullable=False),
+    sa.Column('state', sa.String(16), nullable=False),
+    sa.Column('cancel', sa.Integer, nullable=False, default=0),
+    sa.Column('caller', sa.String(60), nullable=False),
+    sa.Column('reason', sa.String(60), nullable=False, default=''),
+    sa.Column('accept', sa.Boolean, nullable=False, default=False),
+    sa.Column('preview', sa.String(40)),
+    sa.Column('based_on', sa.Integer, nullable=False, default=0),
+    sa.Column('inputs', sa.JSON, nullable=False),
+    sa.Column('attempts', sa.Integer, nullable=False, default=0),
+    sa.Column('executor', sa.String(60)),
+    sa.Column('error', sa.JSON(none_as_null=True)),
+    sa.Column('resources', sa.JSON, nullable=False, default=list),
+    sa.Column('changes', sa.JSON, nullable=False, default=dict),
+    sa.Column('log_size', sa.Integer, nullable=False, default=0),
+    sa.Column('created_at', sa.DateTime, nullable=False),
+    sa.Column('started_at', sa.DateTime),
+    sa.Column('ended_at', sa.DateTime, index=True),
+    # Numbers of runs that are gone are not given out again: they tell what came before what.
+    sqlite_autoincrement=True,
+)
+sa.Index(
+    'one_running_per_stack',
+    runs.c.stack_id,
+    unique=True,
+    sqlite_where=runs.c.state == 'running',
+    postgresql_where=runs.c.state == 'running',
+)
+sa.Index('active_runs', runs.c.state, runs.c.number)
+
+# A run's log in parts; offset: the bytes before it.
+log_parts = sa.Table(
+    'log_parts',
+    metadata,
+    sa.Column('run_id', sa.ForeignKey('runs.id', ondelete='CASCADE'), primary_key=True),
+    sa.Column('offset', sa.Integer, primary_key=True),
+    sa.Column('text', sa.Text, nullable=False),
+)
+
+# What was asked for under an Idempotency-Key, and the run that came of it.
+keys = sa.Table(
+    'keys',
+    metadata,
+    sa.Column('caller', sa.String(60), primary_key=True),
+    sa.Column('key', sa.String(255), primary_key=True),
+    sa.Column('fingerprint', sa.String(64), nullable=False),
+    sa.Column('run_id', sa.String(40), nullable=False),
+    sa.Column('created_at', sa.DateTime, nullable=False),
+)
