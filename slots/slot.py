@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import PurePath
 from typing import Protocol, cast
 
@@ -16,7 +16,7 @@ from audit import audited
 from basic_pulumi import ProvisioningError
 from settings import Settings
 from warm_pulumi import deadline, own_deadline
-from workspaces import recovery
+from workspaces import recovery, removal
 from workspaces.opening import Witness
 from workspaces.ownership import Ownership
 
@@ -120,11 +120,7 @@ class Slot:
         )
         self._file.mark(clean=False)
         with own_deadline(self._settings.destroy_timeout):
-            # Pulumi tries for 0.14 s to remove the tags of a stack that has none. A version that
-            # knows no tags in this backend does not.
-            with suppress(auto.CommandError):
-                workspace.set_tag(context['stack_name'], 'runs', str(self.runs))
-            workspace.remove_stack(context['stack_name'], preserve_config=True)
+            removal.remove(workspace, context['stack_name'])
         self._file.mark(clean=True)
         self.runs = 0
 

@@ -16,6 +16,11 @@ from stacks.operation.progress import Progress, Resource
 # Bytes of a log that are kept: as it begins, and the last ones of what comes after.
 LOG_HEAD = 768 * 1024
 LOG_TAIL = 256 * 1024
+# What Pulumi advises those who have its command line.
+HINTS = (
+    'The resources in the stack have been deleted, but the history',
+    'If you want to remove the stack completely, run',
+)
 # What is kept of very large stacks.
 MOST_RESOURCES = 500
 MOST_DIFFERENCES = 50
@@ -40,6 +45,8 @@ class Course:
 
     def line(self, text: str) -> None:
         """Take a line of the log."""
+        if text.startswith(HINTS):
+            return
         line = self.clean.line(text) + '\n'
         size = len(line.encode())
         with self._changing:

@@ -99,10 +99,11 @@ class Progress:
             return
         known.state = state
         known.seconds = self._clock() - self._started[step.urn]
-        if step.op.value in ('update', 'delete') and known.operation == 'refresh':
+        if known.operation == 'refresh':
             # What was found outside: only its end tells.
-            known.operation = step.op.value
-            known.differences = list(_differences(step))
+            is_changed = step.op.value in ('update', 'delete')
+            known.operation = step.op.value if is_changed else 'same'
+            known.differences = list(_differences(step)) if is_changed else []
 
     def _fail(self, urn: str, message: str) -> None:
         text = message.strip()

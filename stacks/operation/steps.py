@@ -16,7 +16,7 @@ from stacks.operation.stopping import Stop
 from stacks.operation.task import Task
 from stacks.records import DESTROY, PREVIEW, REFRESH, UPDATE
 from warm_pulumi import own_deadline
-from workspaces import locks, recovery
+from workspaces import locks, recovery, removal
 
 # Seconds for what comes after an operation, also after one that took all of its time.
 AFTERWARDS = 120.0
@@ -83,7 +83,7 @@ class Steps:
             lambda: basic_pulumi.destroy_stack(stack, True, self._course.line, self._course.event),
         )
         with own_deadline(AFTERWARDS):
-            stack.workspace.remove_stack(stack.name, preserve_config=True)
+            removal.remove(stack.workspace, stack.name)
 
     def _make_sure(self, stack: auto.Stack) -> None:
         """Bring the state up to what is there, where a run before this one was cut short."""

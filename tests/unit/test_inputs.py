@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stacks import inputs
-from stacks.inputs import Flaw, InvalidError
+from stacks.errors import Flaw, InvalidError
 from stacks.programs import Program
 
 PROGRAM = Program(
