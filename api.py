@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from wsgiref.simple_server import WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import falcon
 from pulumi import automation as auto
@@ -184,6 +184,17 @@ class IPv6Server(Server):
     address_family = socket.AF_INET6
 
 
+class Handler(WSGIRequestHandler):
+    """wsgiref's handler, which a client that says nothing does not hold for ever."""
+
+    timeout = 10
+
+    def handle(self) -> None:
+        """Take one request, which may not come at all: browsers open connections in advance."""
+        with suppress(TimeoutError):
+            super().handle()
+
+
 def main() -> int:
     """Set the engine up, serve until interrupted, and return the exit code."""
     try:
@@ -197,7 +208,7 @@ def main() -> int:
     kind = IPv6Server if ':' in settings.host else Server
     # Falcon types the environ more narrowly than wsgiref does.
     app = create_app(settings=settings)
-    server = make_server(settings.host, settings.port, app, kind)  # type: ignore[arg-type]
+    server = make_server(settings.host, settings.port, app, kind, Handler)  # type: ignore[arg-type]
     with server as httpd:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, httpd.stop)

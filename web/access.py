@@ -8,6 +8,7 @@ import re
 import falcon
 
 from settings import Settings
+from web import bodies
 
 LOOPBACK_NAMES = {'localhost', '127.0.0.1', '::1'}
 # What a load balancer or an orchestrator asks without a token.
@@ -35,8 +36,7 @@ class Middleware:
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.set_headers(HEADERS)
-        if req.content_length or req.get_header('Transfer-Encoding'):
-            raise falcon.HTTPContentTooLarge(description='No request here has a body.')
+        _refuse_body(req)
         if req.path in OPEN_PATHS:
             return
         if self._hosts is not None and _host(req) not in self._hosts:
@@ -52,6 +52,20 @@ class Middleware:
         return scheme.lower() == 'bearer' and hmac.compare_digest(
             token.strip().encode(), self._token
         )
+
+
+def _refuse_body(req: falcon.Request) -> None:
+    """Raise falcon.HTTPError for a body that is not collected (see web/connections.py)."""
+    is_in_chunks = req.get_header('Transfer-Encoding')
+    if not bodies.is_taken(req.method, req.path):
+        if is_in_chunks or req.content_length:
+            raise falcon.HTTPContentTooLarge(description='This request takes no body.')
+    elif is_in_chunks:
+        detail = 'The body needs a Content-Length in place of a Transfer-Encoding.'
+        raise falcon.HTTPLengthRequired(description=detail)
+    elif (req.content_length or 0) > bodies.MAX_BODY:
+        detail = f'A body may have {bodies.MAX_BODY} bytes at most.'
+        raise falcon.HTTPContentTooLarge(description=detail)
 
 
 def _host(req: falcon.Request) -> str:

@@ -10,6 +10,7 @@ from falcon import testing
 import api
 from settings import Settings, SettingsError
 from tests.problem import assert_problem
+from web.bodies import MAX_BODY
 from workspaces import environment
 
 TOKEN = 'a-token-of-the-test'
@@ -133,6 +134,29 @@ def test_any_host_behind_a_token() -> None:
     settings = {'host': '0.0.0.0', 'api_token': TOKEN}
     headers = {'Authorization': f'Bearer {TOKEN}', 'Host': 'any.example'}
     assert client(**settings).simulate_get('/', headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ('method', 'path', 'headers', 'status'),
+    [
+        ('POST', '/v1/programs', {'Content-Length': str(MAX_BODY)}, 405),
+        ('POST', '/v1/programs', {'Content-Length': str(MAX_BODY + 1)}, 413),
+        ('POST', '/v1/programs', {'Transfer-Encoding': 'chunked'}, 411),
+        ('DELETE', '/v1/programs', {'Content-Length': '1'}, 413),
+        ('GET', '/v1/programs', {'Content-Length': '1'}, 413),
+        ('GET', '/v1/programs', {'Transfer-Encoding': 'chunked'}, 413),
+        ('GET', '/v1/programs', {'Content-Length': '0'}, 200),
+        ('POST', '/uuid', {'Content-Length': '1'}, 413),
+        ('POST', '/uuid', {'Transfer-Encoding': 'chunked'}, 413),
+        ('POST', '/healthz', {'Content-Length': '1'}, 413),
+    ],
+)
+def test_bodies(method: str, path: str, headers: dict[str, str], status: int) -> None:
+    """Only the platform takes bodies, of a length that is told and no longer than the limit."""
+    headers = {'Host': 'localhost', **headers}
+    answer = client().simulate_request(method, path, headers=headers)
+    assert answer.status_code == status
+    assert ('65536' in answer.text) is (headers.get('Content-Length') == str(MAX_BODY + 1))
 
 
 @pytest.mark.parametrize('path', ['/', '/nothing', '/healthz'])
