@@ -116,19 +116,27 @@ def test_own_server_is_stopped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('command', [['api.py'], ['-m', 'gunicorn', 'api:api']])
-def test_bad_setting(command: list[str]) -> None:
+@pytest.mark.parametrize(
+    ('variable', 'value', 'told'),
+    [
+        ('SLOTS', '999', 'SLOTS must be a number from 1 to 64.'),
+        ('API_TOKENS_FILE', '/dev/null/a', 'API_TOKENS_FILE=/dev/null/a cannot be read: '),
+    ],
+)
+def test_bad_setting(command: list[str], variable: str, value: str, told: str) -> None:
     """A setting that cannot be used is one clear line, whichever way the service is started."""
     done = subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
-        env={**os.environ, 'SLOTS': '999'},
+        env={**os.environ, variable: value},
         capture_output=True,
         text=True,
         check=False,
         timeout=START_DEADLINE,
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines() == ['SLOTS must be a number from 1 to 64.']
+    [line] = done.stderr.splitlines()
+    assert line.startswith(told)
 
 
 @pytest.mark.parametrize(
