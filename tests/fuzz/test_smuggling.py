@@ -149,8 +149,10 @@ def test_nothing_in_a_taken_body_is_a_request(
 ) -> None:
     """Where a body is taken, what is in it is no request either, whoever reads it."""
     answer = wire.exchange(service, where_bodies_are_taken(AMBIGUOUS[name]))
-    [status] = [status for status in wire.statuses(answer) if status != 100]
+    [status, *rest] = [status for status in wire.statuses(answer) if status != 100]
     assert status in (400, 404, 411, 413, 501)
+    # A body may be longer than its length says; what is behind that is no request.
+    assert set(rest) <= {400}
     assert not served(service, 'inner-NNN')
     count_sent(1)
 
