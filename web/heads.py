@@ -43,6 +43,9 @@ def is_whole(head: bytearray) -> bool:
 
 def awaited(cfg: Any, client: Any, received: bytearray) -> Awaited:
     """Return what the loop must wait for until the request that was received so far is whole."""
+    # Most requests have none, and the parser would read each of their heads twice.
+    if b'content-length' not in received.lower():
+        return NOTHING
     unreader = IterUnreader([bytes(received)])
     try:
         req = Request(cfg, unreader, client)
