@@ -1,5 +1,4 @@
-"""The tokens by which callers are known: a file with the SHA-256 of each, read again when it
-changes.
+"""The tokens that callers are known by, each as its SHA-256 in a file that is read when it changes.
 
 `python -m web.tokens NAME ROLE [PROGRAM ...]` makes a token: its line for the file goes to stdout,
 the token itself to stderr. It is stored nowhere, so this is the only time that it is shown.
