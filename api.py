@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from wsgiref.simple_server import WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import falcon
 from pulumi import automation as auto
@@ -92,15 +92,17 @@ class Randomizer:
         self.on_get(req, resp)
 
     def on_get_id(self, req: falcon.Request, resp: falcon.Response) -> None:
-        self._answer(resp, 'id')
+        self._answer(req, resp, 'id')
 
     def on_get_uuid(self, req: falcon.Request, resp: falcon.Response) -> None:
-        self._answer(resp, 'uuid')
+        self._answer(req, resp, 'uuid')
 
     def on_get_string(self, req: falcon.Request, resp: falcon.Response) -> None:
-        self._answer(resp, 'string')
+        self._answer(req, resp, 'string')
 
-    def _answer(self, resp: falcon.Response, requested: str) -> None:
+    def _answer(self, req: falcon.Request, resp: falcon.Response, requested: str) -> None:
+        access.insist_on_role(req, 'user')
+        access.insist_on_program(req, PROGRAM)
         resp.cache_control = ['no-store']
         with metrics.counted_outcome(metrics.RUNS, route=f'/{requested}'):
             result = self._spin_up(requested)
@@ -155,7 +157,7 @@ def create_app(
     readiness = check or functools.partial(health.check, settings, program)
     app.add_route('/readyz', health.Readiness(readiness))
     app.add_route('/metrics', health.Metrics())
-    app.add_route('/openapi.json', Description(bool(settings.api_token)))
+    app.add_route('/openapi.json', Description(settings.needs_token))
     catalogue = Catalogue([program], [settings.programs_dir])
     app.add_route('/v1/programs', Programs(catalogue))
     app.add_route('/v1/programs/{name}', OneProgram(catalogue))
@@ -184,20 +186,31 @@ class IPv6Server(Server):
     address_family = socket.AF_INET6
 
 
+class Handler(WSGIRequestHandler):
+    """wsgiref's handler, which a client that says nothing does not hold for ever."""
+
+    timeout = 10
+
+    def handle(self) -> None:
+        """Take one request, which may not come at all: browsers open connections in advance."""
+        with suppress(TimeoutError):
+            super().handle()
+
+
 def main() -> int:
     """Set the engine up, serve until interrupted, and return the exit code."""
+    os.umask(0o077)
     try:
         settings = Settings.from_env()
+        app = create_app(settings=settings)
         engine.set_up(settings.pulumi)
     except (SettingsError, engine.EngineError) as error:
         print(error, file=sys.stderr)
         return 1
-    os.umask(0o077)
     request_log.configure(settings.log_level, settings.log_format)
     kind = IPv6Server if ':' in settings.host else Server
     # Falcon types the environ more narrowly than wsgiref does.
-    app = create_app(settings=settings)
-    server = make_server(settings.host, settings.port, app, kind)  # type: ignore[arg-type]
+    server = make_server(settings.host, settings.port, app, kind, Handler)  # type: ignore[arg-type]
     with server as httpd:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, httpd.stop)

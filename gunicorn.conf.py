@@ -8,9 +8,11 @@ from typing import Any
 import engine
 from settings import Settings, SettingsError
 from web import request_log
+from web.tokens import Tokens
 
 try:
     settings = Settings.from_env()
+    Tokens(settings)  # the worker would tell by a traceback what is wrong with their file
 except SettingsError as error:
     sys.exit(str(error))
 

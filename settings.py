@@ -43,6 +43,9 @@ class Settings:
         'API_TOKEN', '', 'Bearer token that every run must carry; empty: none.', secret=True
     )
     api_token_file: str = _setting('API_TOKEN_FILE', '', 'File with that token.')
+    api_tokens_file: str = _setting(
+        'API_TOKENS_FILE', '', 'File with a line for each of several tokens; read when it changes.'
+    )
     allowed_hosts: str = _setting(
         'ALLOWED_HOSTS', '', 'Host names, with commas, that requests may name beside loopback.'
     )
@@ -145,11 +148,16 @@ class Settings:
 
     def insist_on_token(self, host: str) -> None:
         """Raise SettingsError when others could reach the service at `host` without a token."""
-        if not (_is_loopback(host) or self.api_token):
+        if not (_is_loopback(host) or self.needs_token):
             raise SettingsError(
-                f'HOST={host} can be reached from elsewhere, and every GET makes '
-                'infrastructure: set API_TOKEN or API_TOKEN_FILE, or listen on 127.0.0.1.'
+                f'HOST={host} can be reached from elsewhere, and every GET makes infrastructure: '
+                'set API_TOKEN, API_TOKEN_FILE or API_TOKENS_FILE, or listen on 127.0.0.1.'
             )
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether callers need a token."""
+        return bool(self.api_token or self.api_tokens_file)
 
     @property
     def proxies(self) -> list[Network]:

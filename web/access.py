@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 
 import falcon
 
+from audit import current_caller
 from settings import Settings
+from web import bodies
+from web.identity import Caller
+from web.tokens import Tokens
 
 LOOPBACK_NAMES = {'localhost', '127.0.0.1', '::1'}
 # What a load balancer or an orchestrator asks without a token.
@@ -24,10 +27,14 @@ HEADERS = {
 
 
 class Middleware:
-    """Refuses requests from those who may not call, before any handler sees them."""
+    """Refuses requests from those who may not call, before any handler sees them.
+
+    The caller of those that go on is in `req.context.caller`, except for those to OPEN_PATHS.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._token = settings.api_token.encode()
+        self._tokens = Tokens(settings)
+        self._are_named = bool(settings.api_tokens_file)
         given = {name.strip().lower() for name in settings.allowed_hosts.split(',')} - {''}
         # Behind a token, any name may lead here; without one, a name that is not ours may be a
         # page in somebody's browser that has its own name point to this machine.
@@ -35,23 +42,51 @@ class Middleware:
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.set_headers(HEADERS)
-        if req.content_length or req.get_header('Transfer-Encoding'):
-            raise falcon.HTTPContentTooLarge(description='No request here has a body.')
+        _refuse_body(req)
         if req.path in OPEN_PATHS:
             return
         if self._hosts is not None and _host(req) not in self._hosts:
             raise falcon.HTTPForbidden(description='This Host is not served here.')
-        if self._token and not self._is_right(req.auth):
+        req.context.caller = self._caller(req)
+        if self._are_named:
+            current_caller.set(f'{req.context.caller.name}@{current_caller.get()}')
+
+    def _caller(self, req: falcon.Request) -> Caller:
+        scheme, _, token = (req.auth or '').partition(' ')
+        caller = self._tokens.caller(token.strip() if scheme.lower() == 'bearer' else '')
+        if caller is None:
             raise falcon.HTTPUnauthorized(
                 description='A bearer token is needed.', challenges=['Bearer']
             )
+        return caller
 
-    def _is_right(self, authorization: str | None) -> bool:
-        scheme, _, token = (authorization or '').partition(' ')
-        # In constant time, so that the time taken tells nothing of the token.
-        return scheme.lower() == 'bearer' and hmac.compare_digest(
-            token.strip().encode(), self._token
-        )
+
+def insist_on_role(req: falcon.Request, role: str) -> None:
+    """Raise falcon.HTTPForbidden when the caller's role is below this one."""
+    caller: Caller = req.context.caller
+    if not caller.may(role):
+        detail = f'This needs the role {role}; the token is of a {caller.role}.'
+        raise falcon.HTTPForbidden(description=detail)
+
+
+def insist_on_program(req: falcon.Request, program: str) -> None:
+    """Raise falcon.HTTPForbidden when the caller's token is limited to other programs."""
+    if not req.context.caller.may_use(program):
+        raise falcon.HTTPForbidden(description=f'The token is not for the program {program}.')
+
+
+def _refuse_body(req: falcon.Request) -> None:
+    """Raise falcon.HTTPError for a body that is not collected (see web/connections.py)."""
+    is_in_chunks = req.get_header('Transfer-Encoding')
+    if not bodies.is_taken(req.method, req.path):
+        if is_in_chunks or req.content_length:
+            raise falcon.HTTPContentTooLarge(description='This request takes no body.')
+    elif is_in_chunks:
+        detail = 'The body needs a Content-Length in place of a Transfer-Encoding.'
+        raise falcon.HTTPLengthRequired(description=detail)
+    elif (req.content_length or 0) > bodies.MAX_BODY:
+        detail = f'A body may have {bodies.MAX_BODY} bytes at most.'
+        raise falcon.HTTPContentTooLarge(description=detail)
 
 
 def _host(req: falcon.Request) -> str:

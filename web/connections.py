@@ -3,7 +3,7 @@
 gunicorn's own `gthread` hands a connection to a thread at its first byte, so that a few clients
 which send their heads a byte at a time hold all threads; and its main loop waits for each client
 to leave, so that a few which do not hold the loop until its heartbeat stops and the worker is
-killed. Here the loop itself collects the heads and says goodbye, without ever waiting for one.
+killed. Here the loop itself collects whole requests and says goodbye, never waiting for one.
 
 An exception that leaves the loop ends the worker, and with it every run. Therefore the loop uses
 an accepted socket in `_step` and nowhere else: an error of it, at whichever call, drops that
@@ -26,14 +26,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from io import BytesIO
 from typing import Any
 
 from gunicorn.workers import gthread  # type: ignore[import-untyped]
 
-# Seconds for a whole head to arrive, and for a client to have read enough of earlier answers.
+from web import heads
+
+# Seconds for a whole head, and then a whole body, to arrive, and earlier answers to be read.
 HEAD_TIMEOUT = 10.0
-# All header fields together; what a browser sends is a tenth of this.
-MAX_HEAD = 32 * 1024
+BODY_TIMEOUT = 10.0
 # Seconds, and bytes, in which a client can notice that its connection ends with this answer.
 LINGER = 2.0
 MAX_DISCARDED = 1024 * 1024
@@ -45,20 +47,15 @@ READ_SIZE = 64 * 1024
 THREADS_DEADLINE = 30.0
 
 PLAIN_HTTP_1 = {'protocol': 'http', 'proxy_protocol': 'off', 'http_protocols': ['h1']}
-HEAD_TOO_LARGE = (
-    b'HTTP/1.1 431 Request Header Fields Too Large\r\n'
-    b'Connection: close\r\n'
-    b'Content-Length: 0\r\n'
-    b'\r\n'
-)
 
 
 class Connection(gthread.TConn):  # type: ignore[misc]  # gunicorn has no types
-    """A connection that knows how much of a head it has."""
+    """A connection that knows how much of a request it has, and how much of its body is missing."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.head = bytearray()
+        self.received = bytearray()
+        self.missing = 0
         self.discarded = 0
 
 
@@ -66,7 +63,7 @@ Step = Callable[[Connection], None]
 
 
 class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A thread pool that gets a request when its head is whole and its answer can be sent."""
+    """A thread pool that gets a request when it is whole and its answer can be sent."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -105,10 +102,15 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
         self._step(conn, self._begin)
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
-        # No route reads a body, so where the next request would begin stays unknown.
-        if _has_body(req) or len(self.waiting) >= self.max_keepalived:
+        req._expected_100_continue = False  # the loop has answered it, where a body is wanted
+        if not heads.is_collected(req):
+            req.body = BytesIO()  # nobody waits for it, so where the next
+            req.force_close()  # request begins stays unknown
+        if len(self.waiting) >= self.max_keepalived:
             req.force_close()
-        return bool(super().handle_request(req, conn))
+        is_kept = bool(super().handle_request(req, conn))
+        req.body.read()  # what the route has left, all of which is here
+        return is_kept
 
     def finish_request(self, conn: Connection, fs: Future[bool]) -> None:
         """Go on with a connection whose request a thread has done with."""
@@ -137,8 +139,8 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
 
     def _keep(self, conn: Connection) -> None:
         """Wait for the next request, of which some may be here already."""
-        conn.head += conn.parser.unreader.take_buffered()
-        if conn.head:
+        conn.received += conn.parser.unreader.take_buffered()
+        if conn.received:
             self._begin(conn)
         else:
             conn.timeout = self._deadline(self.cfg.keepalive)
@@ -150,16 +152,35 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
         self._read_head(conn)
 
     def _read_head(self, conn: Connection) -> None:
-        if not _is_whole(conn.head):
-            conn.head += _receive(conn.sock)
-        if _is_whole(conn.head):
-            self._start(conn)
-        elif len(conn.head) > MAX_HEAD:
+        if not heads.is_whole(conn.received):
+            conn.received += _receive(conn.sock)
+        if heads.is_whole(conn.received):
+            self._begin_body(conn)
+        elif len(conn.received) > heads.MAX_HEAD:
             # Without waiting: where there is no room for so few bytes, nobody reads them.
-            conn.sock.send(HEAD_TOO_LARGE)
+            conn.sock.send(heads.TOO_LARGE)
             self._linger(conn)
         else:
             self._wait(conn, selectors.EVENT_READ, self._read_head)
+
+    def _begin_body(self, conn: Connection) -> None:
+        conn.missing, expects_continue = heads.awaited(self.cfg, conn.client, conn.received)
+        if not conn.missing:
+            self._start(conn)
+            return
+        if expects_continue:
+            conn.sock.send(heads.CONTINUE)
+        conn.timeout = self._deadline(BODY_TIMEOUT)
+        self._wait(conn, selectors.EVENT_READ, self._read_body)
+
+    def _read_body(self, conn: Connection) -> None:
+        data = _receive(conn.sock)
+        conn.received += data
+        conn.missing -= len(data)
+        if conn.missing > 0:
+            self._wait(conn, selectors.EVENT_READ, self._read_body)
+        else:
+            self._start(conn)
 
     def _start(self, conn: Connection) -> None:
         """Give the request to a thread, once there is room for its answer."""
@@ -167,8 +188,8 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
             self._wait(conn, selectors.EVENT_WRITE, self._start)
             return
         conn.init()
-        conn.parser.unreader.unread(bytes(conn.head))
-        conn.head.clear()
+        conn.parser.unreader.unread(bytes(conn.received))
+        conn.received.clear()
         self.enqueue_req(conn)
 
     def _linger(self, conn: Connection) -> None:
@@ -222,20 +243,7 @@ def _receive(sock: socket.socket) -> bytes:
     return data
 
 
-def _is_whole(head: bytearray) -> bool:
-    """Whether the parser can decide on this head without waiting for more of it."""
-    # It refuses a line that ends in LF alone.
-    return b'\r\n\r\n' in head or head.count(b'\n') != head.count(b'\r\n')
-
-
 def _is_writable(sock: socket.socket) -> bool:
     poll = select.poll()
     poll.register(sock, select.POLLOUT)
     return bool(poll.poll(0))
-
-
-def _has_body(req: Any) -> bool:
-    return any(
-        name == 'TRANSFER-ENCODING' or (name == 'CONTENT-LENGTH' and int(value) > 0)
-        for name, value in req.headers
-    )

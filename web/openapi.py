@@ -60,6 +60,33 @@ PROBLEM: dict[str, Any] = {
         'status': {'type': 'integer'},
         'detail': {'type': 'string'},
         'request_id': {'type': 'string'},
+        'type': {
+            'type': 'string',
+            'format': 'uri-reference',
+            'description': 'What to read about this kind of error.',
+        },
+        'errors': {
+            'type': 'array',
+            'minItems': 1,
+            'items': {
+                'type': 'object',
+                'required': ['pointer', 'detail'],
+                'properties': {
+                    'pointer': {
+                        'type': 'string',
+                        'description': 'Where in the body: a JSON Pointer as a URI fragment.',
+                        'pattern': '^#',
+                    },
+                    'detail': {'type': 'string'},
+                },
+                'additionalProperties': False,
+            },
+        },
+        'run': {
+            'type': 'string',
+            'format': 'uri-reference',
+            'description': 'The run that is in the way.',
+        },
     },
     'additionalProperties': False,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -29,6 +30,31 @@ STATUS: dict[type[ProvisioningError], tuple[HTTPStatus, str]] = {
     BusyError: (HTTPStatus.SERVICE_UNAVAILABLE, 'No slot became free in time; try again later.'),
     DeadlineError: (HTTPStatus.GATEWAY_TIMEOUT, 'The run took longer than it may.'),
 }
+
+
+class Problem(falcon.HTTPError):
+    """An error that says more than its status and a detail (RFC 9457, section 3.2).
+
+    errors: where in the request something is wrong, as the fragment of a JSON Pointer such as
+        `#/inputs/size`, and what.
+    type: a reference to what is to be read about this kind of error.
+    run: a reference to the run that is in the way.
+    """
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        errors: Iterable[tuple[str, str]] = (),
+        type: str | None = None,
+        run: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, description=detail, headers=dict(headers or {}))
+        wrong = [{'pointer': pointer, 'detail': what} for pointer, what in errors]
+        members = {'type': type, 'errors': wrong, 'run': run}
+        self.members = {name: value for name, value in members.items() if value}
 
 
 def install(app: falcon.App[Any, Any]) -> None:
@@ -63,16 +89,21 @@ def _on_http_error(
     req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, params: dict[str, Any]
 ) -> None:
     resp.set_headers(error.headers or {})
-    _problem(req, resp, HTTPStatus(error.status_code), error.description)
+    members = error.members if isinstance(error, Problem) else {}
+    _problem(req, resp, HTTPStatus(error.status_code), error.description, members)
 
 
 def _problem(
-    req: falcon.Request, resp: falcon.Response, status: HTTPStatus, detail: str | None
+    req: falcon.Request,
+    resp: falcon.Response,
+    status: HTTPStatus,
+    detail: str | None,
+    members: Mapping[str, Any] | None = None,
 ) -> None:
     problem = {'title': status.phrase, 'status': status.value}
     if detail:
         problem['detail'] = detail
-    problem['request_id'] = req.context.request_id
+    problem |= {**(members or {}), 'request_id': req.context.request_id}
     resp.status = falcon.code_to_http_status(status.value)
     resp.content_type = 'application/problem+json'
     resp.text = json.dumps(problem)

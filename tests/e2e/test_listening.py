@@ -86,6 +86,18 @@ def test_own_server(tmp_path: Path, host: str) -> None:
         assert requests.get(f'http://{netloc}/', timeout=60).json() == {'response': 'hello, world'}
 
 
+def test_own_server_is_not_held(tmp_path: Path) -> None:
+    """`python api.py` gives a client up that stops in the middle of its request."""
+    with (
+        own_server(tmp_path, '127.0.0.1') as server,
+        socket.create_connection(('127.0.0.1', server.port)) as slow,
+    ):
+        slow.sendall(b'GET / HTTP/1.1\r\nHost:')
+        assert requests.get(f'http://127.0.0.1:{server.port}/', timeout=60).status_code == 200
+        assert slow.recv(1) == b''
+        assert 'Traceback' not in server.log.read_text()
+
+
 def test_own_server_is_stopped(tmp_path: Path) -> None:
     """SIGTERM while `python api.py` runs something: that is destroyed before it ends."""
     program_venv.ensure(ROOT / 'burner-program')
@@ -104,19 +116,27 @@ def test_own_server_is_stopped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('command', [['api.py'], ['-m', 'gunicorn', 'api:api']])
-def test_bad_setting(command: list[str]) -> None:
+@pytest.mark.parametrize(
+    ('variable', 'value', 'told'),
+    [
+        ('SLOTS', '999', 'SLOTS must be a number from 1 to 64.'),
+        ('API_TOKENS_FILE', '/dev/null/a', 'API_TOKENS_FILE=/dev/null/a cannot be read: '),
+    ],
+)
+def test_bad_setting(command: list[str], variable: str, value: str, told: str) -> None:
     """A setting that cannot be used is one clear line, whichever way the service is started."""
     done = subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
-        env={**os.environ, 'SLOTS': '999'},
+        env={**os.environ, variable: value},
         capture_output=True,
         text=True,
         check=False,
         timeout=START_DEADLINE,
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines() == ['SLOTS must be a number from 1 to 64.']
+    [line] = done.stderr.splitlines()
+    assert line.startswith(told)
 
 
 @pytest.mark.parametrize(

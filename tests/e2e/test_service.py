@@ -6,15 +6,19 @@ import base64
 import json
 import os
 import re
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import requests
 
 import engine
+from tests.paths import ROOT
 from tests.problem import assert_problem
 from tests.service import Service, serving
 
@@ -153,3 +157,44 @@ def test_found_engine(tmp_path: Path, built_engine: engine.Engine, way: str) -> 
     chosen = {'PULUMI': str(built_engine.pulumi)} if way == 'PULUMI setting' else {'PATH': path}
     with serving(tmp_path, ENGINE='cli', **chosen) as service:
         assert_form('uuid', value_of(service.get('/uuid')))
+
+
+def test_tokens_change_while_it_runs(tmp_path: Path) -> None:
+    """A token is good from the moment its line is in the file until the line is taken out."""
+    file = tmp_path / 'tokens'
+    made = [new_token('anna'), new_token('ben')]
+    file.write_text(made[0].line)
+    with serving(tmp_path, API_TOKENS_FILE=str(file)) as service:
+
+        def answered() -> list[int]:
+            headers = [{'Authorization': f'Bearer {each.token}'} for each in made]
+            return [service.get('/', headers=each).status_code for each in headers]
+
+        assert answered() == [200, 401]
+        file.write_text(made[0].line + made[1].line)
+        assert answered() == [200, 200]
+        file.write_text('nonsense')
+        assert answered() == [200, 200]
+        file.write_text(made[1].line)
+        assert answered() == [401, 200]
+    assert service.log().count(f'API_TOKENS_FILE={file}, line 1: ') == 1
+    assert re.search(r'web\.request_log: anna@127\.0\.0\.1 GET / 200 ', service.log())
+
+
+class NewToken(NamedTuple):
+    """A token, and its line in the file."""
+
+    token: str
+    line: str
+
+
+def new_token(name: str) -> NewToken:
+    """Make a token as an operator does."""
+    done = subprocess.run(
+        [sys.executable, '-m', 'web.tokens', name, 'user'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return NewToken(done.stderr.strip(), done.stdout)

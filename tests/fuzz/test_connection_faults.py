@@ -26,6 +26,10 @@ EXCHANGES = {
     'pipelined': (request() + GOOD, 200),
     'refused': (request(b'GET / HTTP/1.1', b'no colon'), 400),
     'with a body': (request(b'GET /id HTTP/1.1', b'Content-Length: 5', body=b'abcde'), 413),
+    'with a body that is read': (
+        request(b'POST /v1/programs HTTP/1.1', b'Content-Length: 500', body=b'a' * 500),
+        405,
+    ),
     'too long': (LONG_HEAD, 431),
 }
 

@@ -13,6 +13,7 @@ from tests.fuzz.conftest import THREADS, CountSent, assert_serves
 from tests.fuzz.wire import CLOSE, GOOD, HOST, request
 from tests.paths import ROOT
 from tests.service import Service
+from web.bodies import MAX_BODY
 
 # So many at once that they would hold each thread, were one to be lost for each.
 MANY = 2 * THREADS
@@ -20,6 +21,8 @@ MANY = 2 * THREADS
 CROWD = 10 * THREADS
 
 BODY = 20 * 1024 * 1024
+# Takes bodies, as far as the connection is concerned.
+POST = b'POST /v1/programs HTTP/1.1'
 
 INNER = [b'Traceback', b'File "', b'.py', b'site-packages', bytes(ROOT), b'/tmp', b'/usr']
 
@@ -98,6 +101,22 @@ REFUSED = {
         413,
     ),
     'unknown expectation': (request(b'GET / HTTP/1.1', b'Expect: tea'), 417),
+    'body that is too long': (request(POST, b'Content-Length: %d' % (MAX_BODY + 1)), 413),
+    'body that is too long and waits': (
+        request(POST, b'Content-Length: %d' % (MAX_BODY + 1), b'Expect: 100-continue'),
+        413,
+    ),
+    'body in chunks': (request(POST, b'Transfer-Encoding: chunked', body=b'0\r\n\r\n'), 411),
+    'body of two lengths': (request(POST, b'Content-Length: 9', b'Content-Length: 9'), 400),
+    'body of a signed length': (request(POST, b'Content-Length: +9'), 400),
+    'body of a length and chunks': (
+        request(POST, b'Content-Length: 9', b'Transfer-Encoding: chunked'),
+        400,
+    ),
+    'body with an unknown expectation': (
+        request(POST, b'Content-Length: 9', b'Expect: tea'),
+        417,
+    ),
 }
 
 
@@ -165,9 +184,12 @@ def test_harmless(service: Service, count_sent: CountSent, name: str) -> None:
     count_sent(MANY)
 
 
-@pytest.mark.parametrize('data', [b'', b'G', b'GET /\r\n', GOOD[:-2], GOOD[:-1]])
+HALF_A_BODY = request(POST, b'Content-Length: 1000', body=b'a' * 500)
+
+
+@pytest.mark.parametrize('data', [b'', b'G', b'GET /\r\n', GOOD[:-2], GOOD[:-1], HALF_A_BODY])
 def test_half_closed(service: Service, count_sent: CountSent, data: bytes) -> None:
-    """A client that says no more before its head is whole gets no answer, and no thread."""
+    """A client that says no more before its request is whole gets no answer, and no thread."""
     assert set(wire.exchange_many(service, MANY, data)) == {b''}
     count_sent(MANY)
 
@@ -227,12 +249,39 @@ def test_kept_connection(service: Service, count_sent: CountSent) -> None:
     count_sent(len(request()) - 1)
 
 
-def test_slow_heads(service: Service, count_sent: CountSent) -> None:
+@pytest.mark.parametrize('size', [0, 1, 1_000, MAX_BODY])
+def test_kept_connection_after_a_body(service: Service, count_sent: CountSent, size: int) -> None:
+    """A body that nobody reads is no part of what follows it on the same connection."""
+    inner = request(b'GET /uuid HTTP/1.1')
+    body = (inner * (size // len(inner) + 1))[:size]
+    posted = request(POST, b'Content-Length: %d' % size, body=body)
+    answer = wire.exchange(service, (posted + request()) * 3)
+    assert wire.statuses(answer) == [405, 200] * 3
+    count_sent(6)
+
+
+def test_expected_body(service: Service, count_sent: CountSent) -> None:
+    """A client that waits to be asked for its body is asked once, and answered behind it."""
+    head = request(POST, b'Content-Length: 5', b'Expect: 100-continue')
+    with wire.connect(service) as connection:
+        for _ in range(3):
+            connection.sendall(head)
+            assert wire.statuses(connection.recv(65536)) == [100]
+            connection.sendall(b'abcde')
+            answer = b''
+            while not answer.endswith(b'"}'):
+                answer += connection.recv(65536)
+            assert wire.statuses(answer) == [405]
+    count_sent(3)
+
+
+@pytest.mark.parametrize('begin', [GOOD[:20], HALF_A_BODY], ids=['head', 'body'])
+def test_slow_requests(service: Service, count_sent: CountSent, begin: bytes) -> None:
     """Clients that send a byte now and then stop nobody else, and are cut in the end."""
     stop = threading.Event()
     with wire.connections(service, CROWD) as slow:
         for connection in slow:
-            connection.sendall(GOOD[:20])
+            connection.sendall(begin)
 
         def trickle() -> None:
             while not stop.wait(0.2):
@@ -263,7 +312,7 @@ def test_silent_clients(service: Service, count_sent: CountSent) -> None:
 
 
 def test_slow_bodies(service: Service, count_sent: CountSent) -> None:
-    """Clients that promise a body and do not send it stop nobody else."""
+    """Clients that promise a body where none is taken are refused without waiting for it."""
     with wire.connections(service, CROWD) as slow:
         for connection in slow:
             connection.sendall(request(b'POST /id HTTP/1.1', b'Content-Length: 1000', body=b'a'))
@@ -346,8 +395,9 @@ def test_mutations(service: Service, count_sent: CountSent, whole: bool) -> None
         request(b'POST / HTTP/1.1', b'Content-Length: 5', body=b'abcde'),
         request(b'POST / HTTP/1.1', b'Transfer-Encoding: chunked', body=b'3\r\nabc\r\n0\r\n\r\n'),
         request(b'HEAD /metrics HTTP/1.1') + GOOD,
+        request(POST, b'Content-Length: 5', body=b'abcde') + GOOD,
     ]
-    allowed = {100, 200, 400, 403, 404, 405, 413, 414, 417, 431, 501}
+    allowed = {100, 200, 400, 403, 404, 405, 411, 413, 414, 417, 431, 501}
     for _ in range(count):
         data = mutate(rng, rng.choice(kinds))
         cut = rng.randrange(len(data) + 1)

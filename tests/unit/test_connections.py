@@ -17,16 +17,22 @@ import gunicorn  # type: ignore[import-untyped]
 import pytest
 from gunicorn.config import Config  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
-from gunicorn.http import message, parser, unreader  # type: ignore[import-untyped]
+from gunicorn.http import body, message, parser, unreader, wsgi  # type: ignore[import-untyped]
 from gunicorn.workers import base, gthread  # type: ignore[import-untyped]
 
 from tests.paths import ROOT
-from web.connections import MAX_HEAD, GuardedWorker
+from web.bodies import MAX_BODY
+from web.connections import BODY_TIMEOUT, GuardedWorker
+from web.heads import MAX_HEAD
 
 DEADLINE = 30.0
 REQUEST = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 LAST = b'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 TOO_LONG = b'a' * (MAX_HEAD + 1)
+# Longer than what is received at once.
+BODY = b'b' * MAX_BODY
+POST = b'POST /v1/echo HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n' % MAX_BODY
+EXPECTING = POST + b'Expect: 100-continue\r\n\r\n'
 ERRORS = [
     *(errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.EBADF, errno.EINVAL),
     *(errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC, errno.ETIMEDOUT),
@@ -100,13 +106,19 @@ class FaultyPoller(selectors.DefaultSelector):
         return super().register(*args)
 
 
-def app(environ: dict[str, str], start_response: Callable[..., object]) -> Iterator[bytes]:
-    start_response('200 OK', [('Content-Length', '5')])
-    yield b'hello'
+def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterator[bytes]:
+    is_echo = environ['PATH_INFO'] == '/v1/echo'
+    answer = environ['wsgi.input'].read() if is_echo else b'hello'
+    start_response('200 OK', [('Content-Length', str(len(answer)))])
+    yield answer
     if environ['PATH_INFO'] == '/broken':
         raise ZeroDivisionError
     if environ['PATH_INFO'] == '/ended':
         raise KeyboardInterrupt
+
+
+def statuses(answer: bytes) -> list[bytes]:
+    return re.findall(rb'HTTP/1.1 (\d+)', answer)
 
 
 class Loop:
@@ -140,9 +152,14 @@ class Loop:
             self.worker.wait_for_and_dispatch_events(0.01)
             self.worker.murder_pending()
 
-    def exchange(self, data: bytes) -> list[bytes]:
+    def exchange(self, data: bytes, then: bytes = b'') -> list[bytes]:
         """Send something as a client, and return the statuses that come until the end."""
+        return statuses(self.answer(data, then))
+
+    def answer(self, data: bytes, then: bytes = b'') -> bytes:
+        """Send something, and more when an answer comes; return all that comes until the end."""
         answer = bytearray()
+        rest = [then]
         with socket.create_connection(self.listener.getsockname()) as client:
             client.setblocking(False)
             client.send(data)
@@ -150,16 +167,18 @@ class Loop:
             def is_at_end() -> bool:
                 try:
                     received = client.recv(65536)
+                    if rest:
+                        client.send(rest.pop())
                 except BlockingIOError:
                     return False
-                except ConnectionResetError:
+                except (ConnectionResetError, BrokenPipeError):
                     return True
                 answer.extend(received)
                 return not received
 
             self.turn_until(is_at_end)
         self.turn_until(lambda: self.worker.nr_conns == 0)
-        return re.findall(rb'HTTP/1.1 (\d+)', answer)
+        return bytes(answer)
 
     def close(self) -> None:
         self.worker.tpool.shutdown()
@@ -176,20 +195,73 @@ def loop() -> Iterator[Loop]:
     made.close()
 
 
-@pytest.mark.parametrize('data', [LAST, REQUEST + LAST, REQUEST + TOO_LONG], ids=['1', '2', '431'])
+EXCHANGES = {
+    '1': [LAST],
+    '2': [REQUEST + LAST],
+    '431': [REQUEST + TOO_LONG],
+    'body': [POST + b'\r\n' + BODY + LAST],
+    'body in the end': [EXPECTING, BODY + LAST],
+}
+
+
+@pytest.mark.parametrize('data', EXCHANGES.values(), ids=EXCHANGES)
 @pytest.mark.parametrize('number', ERRORS, ids=errno.errorcode.get)
-def test_an_error_ends_its_connection(loop: Loop, data: bytes, number: int) -> None:
+def test_an_error_ends_its_connection(loop: Loop, data: list[bytes], number: int) -> None:
     """Whichever call of a socket or of the poller fails, the loop goes on and loses no count."""
     counted = Fault()
     loop.begin(counted)
-    whole = loop.exchange(data)
+    whole = loop.exchange(*data)
     for fails in range(1, counted.calls + 1):
         loop.begin(Fault(fails, number))
-        answer = loop.exchange(data)
+        answer = loop.exchange(*data)
         assert answer == whole[: len(answer)]
         assert not loop.worker.waiting
     loop.begin(Fault())
-    assert loop.exchange(data) == whole
+    assert loop.exchange(*data) == whole
+
+
+def test_body_arrives_whole(loop: Loop) -> None:
+    """A route reads the whole body, and the request behind it is answered too."""
+    answer = loop.answer(POST + b'\r\n' + BODY + LAST)
+    assert statuses(answer) == [b'200', b'200']
+    assert BODY in answer
+
+
+def test_body_that_is_expected(loop: Loop) -> None:
+    """A client that waits to be asked for its body is asked once, and keeps its connection."""
+    answer = loop.answer(EXPECTING, BODY + LAST)
+    assert statuses(answer) == [b'100', b'200', b'200']
+    assert BODY in answer
+
+
+def test_body_that_is_left(loop: Loop) -> None:
+    """What a route leaves of a body is not taken for the next request."""
+    inner = b'GET /inner HTTP/1.1\r\n\r\n'
+    data = POST.replace(b'/echo', b'/other') + b'\r\n' + inner + BODY[len(inner) :]
+    assert loop.exchange(data + LAST) == [b'200', b'200']
+
+
+@pytest.mark.parametrize('length', [b'%d' % (MAX_BODY + 1), b'0, 5', b'5\r\nContent-Length: 5'])
+@pytest.mark.parametrize('path', [b'/v1/echo', b'/'])
+def test_body_that_is_not_collected(loop: Loop, path: bytes, length: bytes) -> None:
+    """A body that the loop does not collect is waited for by nobody, and ends its connection."""
+    head = b'POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %s\r\nExpect: 100-continue\r\n\r\n'
+    assert loop.exchange(head % (path, length) + LAST) in ([b'200'], [b'400'])
+
+
+def test_body_that_does_not_come(loop: Loop) -> None:
+    """A client that leaves its body out is cut when its time is over, and holds no thread."""
+    with socket.create_connection(loop.listener.getsockname()) as client:
+        client.send(EXPECTING)
+        loop.turn_until(lambda: bool(loop.worker.waiting))
+        loop.turn_until(lambda: client.recv(100, socket.MSG_PEEK).startswith(b'HTTP/1.1 100'))
+        [waiting] = loop.worker.waiting
+        assert waiting.timeout <= time.monotonic() + BODY_TIMEOUT
+        client.send(BODY[:100])
+        loop.turn_until(lambda: waiting.missing == MAX_BODY - 100)
+        waiting.timeout = time.monotonic()
+        loop.turn_until(lambda: loop.worker.nr_conns == 0)
+        assert loop.worker.nr == 0
 
 
 @pytest.mark.parametrize('path', [b'/broken', b'/ended'])
@@ -228,9 +300,11 @@ def test_what_cannot_be_guarded_is_refused(setting: str, value: str) -> None:
 WRITTEN_AGAINST = {
     base: '9a39e0e16d623329',
     gthread: '2aa395873b3e9084',
+    body: 'c46c000fc93b6be5',
     message: '408e5f03f30353f9',
     parser: '618c7c5a229709e5',
     unreader: 'a28537df77eb34f0',
+    wsgi: '2b8be67bf98bb3f1',
 }
 
 
