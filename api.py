@@ -22,12 +22,14 @@ import basic_pulumi
 import engine
 import metrics
 import rest.openapi
+import rest.routes
 from audit import audited
 from basic_pulumi import ProgramFailedError
-from rest.programs import OneProgram, Programs
 from settings import Settings, SettingsError
 from slots.pool import Slots
 from stacks.catalogue import Catalogue
+from stacks.platform import Platform
+from stacks.service import Service
 from web import access, draining, health, openapi, problems, request_log
 from web.callers import Callers
 from workspaces import opening
@@ -56,6 +58,27 @@ def _default_slots() -> Slots:
     draining.when_begun(slots.drain)
     atexit.register(slots.close)
     return slots
+
+
+@functools.cache
+def default_service() -> Service:
+    """Return the platform of this process, which start_platform has come up."""
+    settings = Settings.from_env()
+    return Service(settings, catalogue(settings))
+
+
+def start_platform() -> None:
+    """Have the platform come up beside the routes that need none, and end with the process."""
+    service = default_service()
+    draining.when_begun(service.drain)
+    atexit.register(service.close)
+    service.start()
+
+
+def catalogue(settings: Settings) -> Catalogue:
+    """Return the programs that people can choose from, the tutorial's among them."""
+    program = Path(basic_pulumi.find_local(PROGRAM))
+    return Catalogue([program], [settings.programs_dir])
 
 
 def spin_up_program(requested: str, slots: Slots | None = None) -> auto.UpResult:
@@ -135,12 +158,14 @@ def create_app(
     spin_up: SpinUp = spin_up_program,
     settings: Settings | None = None,
     check: health.Check | None = None,
+    platform: Platform | None = None,
 ) -> falcon.App[Any, Any]:
     """Return the WSGI application.
 
     spin_up: runs the program for a request; see spin_up_program.
     settings: who may call; from the environment when None.
     check: tells whether a run could succeed; see health.check.
+    platform: serves `/v1`; one that never comes up when None.
     """
     settings = settings or Settings.from_env()
     program = Path(basic_pulumi.find_local(PROGRAM))
@@ -158,9 +183,7 @@ def create_app(
     app.add_route('/readyz', health.Readiness(readiness))
     app.add_route('/metrics', health.Metrics())
     app.add_route('/openapi.json', Description(settings.needs_token))
-    catalogue = Catalogue([program], [settings.programs_dir])
-    app.add_route('/v1/programs', Programs(catalogue))
-    app.add_route('/v1/programs/{name}', OneProgram(catalogue))
+    rest.routes.mount(app, platform or Service(settings, catalogue(settings)).platform)
     return app
 
 
@@ -202,12 +225,13 @@ def main() -> int:
     os.umask(0o077)
     try:
         settings = Settings.from_env()
-        app = create_app(settings=settings)
+        app = create_app(settings=settings, platform=default_service().platform)
         engine.set_up(settings.pulumi)
     except (SettingsError, engine.EngineError) as error:
         print(error, file=sys.stderr)
         return 1
     request_log.configure(settings.log_level, settings.log_format)
+    start_platform()
     kind = IPv6Server if ':' in settings.host else Server
     # Falcon types the environ more narrowly than wsgiref does.
     server = make_server(settings.host, settings.port, app, kind, Handler)  # type: ignore[arg-type]
@@ -224,4 +248,4 @@ if __name__ == '__main__':
     # Before the application of those who import it: settings that cannot be used are told by main.
     sys.exit(main())
 
-api = application = create_app()
+api = application = create_app(platform=default_service().platform)

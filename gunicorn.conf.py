@@ -80,11 +80,12 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Log with request ids, and look after the slots, in the worker that serves."""
+    """Log with request ids, and begin what goes on beside the requests, in the worker that serves."""
     request_log.configure(settings.log_level, settings.log_format)
     # Only here: what it imports must not be loaded before the fork.
-    from api import default_slots
+    from api import default_slots, start_platform
 
+    start_platform()
     slots = default_slots()
     if settings.slot_start == 'eager':
         slots.open_all()

@@ -133,9 +133,8 @@ class ConnectionPresence:
 
     def _connect(self) -> None:
         # Of no pool: it is open as long as this service lives.
-        connection = self._engine.connect()
+        connection = self._engine.execution_options(isolation_level='AUTOCOMMIT').connect()
         connection.detach()
-        connection = connection.execution_options(isolation_level='AUTOCOMMIT')
         connection.execute(sa.select(sa.func.pg_advisory_lock(LOCK_CLASS, _number(self.name))))
         self._connection = connection
 
