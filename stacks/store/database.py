@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from alembic import command
 from alembic.config import Config
 
 from stacks.errors import UnavailableError
+
+logger = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / 'schema'
 FILE = 'platform.db'
@@ -91,11 +94,14 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-        raise UnavailableError(f'The database does not answer: {_reason(error)}') from error
+        # Callers get to know no more; the service's log has the cause.
+        logger.warning('the database does not answer: %s', _reason(error))
+        raise UnavailableError('The database does not answer.') from error
     except sa.exc.DBAPIError as error:
         if not error.connection_invalidated:
             raise
-        raise UnavailableError('The database closed the connection.') from error
+        logger.warning('the database closed the connection: %s', _reason(error))
+        raise UnavailableError('The database does not answer.') from error
 
 
 def _postgres(url: str) -> sa.Engine:
