@@ -1,0 +1,71 @@
+"""What callers ask the platform for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Key:
+    """What makes a request the same one when it is sent again.
+
+    text: what its caller chose, once for each request.
+    fingerprint: of what it asks for; the same text with another one is a mistake.
+    """
+
+    text: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class NewStack:
+    """A stack to create.
+
+    ttl: how long it is to last, as `90m`, `8h`, `3d` or `PT8H`; None: for ever.
+    """
+
+    program: str
+    name: str
+    inputs: dict[str, Any]
+    ttl: str | None = None
+    description: str = ''
+    key: Key | None = None
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """An operation to run on a stack.
+
+    inputs: what changes of its inputs; None: nothing.
+    preview: the id of the preview that an update is decided by; it must still hold.
+    accept: whether a refresh takes over what it finds.
+    queue: whether to wait for the run that is in the way.
+    version: the one that the stack must still have; None: any.
+    """
+
+    operation: str
+    inputs: dict[str, Any] | None = None
+    preview: str | None = None
+    accept: bool = False
+    queue: bool = False
+    version: int | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True)
+class StackFilter:
+    """Which stacks; None: whichever."""
+
+    program: str | None = None
+    state: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs; None: whichever."""
+
+    stack: str | None = None
+    operation: str | None = None
+    state: str | None = None
