@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -31,11 +32,33 @@ STATUS: dict[type[ProvisioningError], tuple[HTTPStatus, str]] = {
 }
 
 
+class Problem(falcon.HTTPError):
+    """An error with more to tell than its status.
+
+    errors: each value that cannot be used, `{"pointer": …, "detail": …}`.
+    type: a reference that is the same for all errors of its kind.
+    run: the path of the run that is in the way.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        *,
+        detail: str,
+        errors: Sequence[dict[str, str]] = (),
+        type: str = '',
+        run: str = '',
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, description=detail, headers=dict(headers or {}))
+        self.members = {'type': type, 'errors': list(errors), 'run': run}
+
+
 def install(app: falcon.App[Any, Any]) -> None:
     """Make `app` answer every error as application/problem+json."""
     app.add_error_handler(Exception, _on_defect)
     app.add_error_handler(ProvisioningError, _on_provisioning_error)
-    app.add_error_handler(falcon.HTTPError, _on_http_error)
+    app.add_error_handler(falcon.HTTPError, answer)
 
 
 def _on_provisioning_error(
@@ -59,17 +82,24 @@ def _on_defect(
     _problem(req, resp, status, 'The service has a defect; its log says more.')
 
 
-def _on_http_error(
+def answer(
     req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, params: dict[str, Any]
 ) -> None:
+    """Answer with an error; a handler of errors."""
     resp.set_headers(error.headers or {})
-    _problem(req, resp, HTTPStatus(error.status_code), error.description)
+    _problem(req, resp, HTTPStatus(error.status_code), error.description, error)
 
 
 def _problem(
-    req: falcon.Request, resp: falcon.Response, status: HTTPStatus, detail: str | None
+    req: falcon.Request,
+    resp: falcon.Response,
+    status: HTTPStatus,
+    detail: str | None,
+    error: falcon.HTTPError | None = None,
 ) -> None:
-    problem = {'title': status.phrase, 'status': status.value}
+    problem: dict[str, Any] = {'title': status.phrase, 'status': status.value}
+    if isinstance(error, Problem):
+        problem |= {name: value for name, value in error.members.items() if value}
     if detail:
         problem['detail'] = detail
     problem['request_id'] = req.context.request_id
