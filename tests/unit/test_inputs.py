@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from stacks import inputs
-from stacks.inputs import Flaw, InputsError
+from stacks.errors import Flaw
+from stacks.inputs import InputsError
 from stacks.programs import Program
 
 PROGRAM = Program(
