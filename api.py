@@ -22,12 +22,13 @@ import basic_pulumi
 import engine
 import metrics
 import rest.openapi
+import rest.routes
 from audit import audited
 from basic_pulumi import ProgramFailedError
-from rest.programs import OneProgram, Programs
 from settings import Settings, SettingsError
 from slots.pool import Slots
 from stacks.catalogue import Catalogue
+from stacks.platform import Platform
 from web import access, draining, health, openapi, problems, request_log
 from web.callers import Callers
 from workspaces import opening
@@ -133,12 +134,14 @@ def create_app(
     spin_up: SpinUp = spin_up_program,
     settings: Settings | None = None,
     check: health.Check | None = None,
+    platform: Platform | None = None,
 ) -> falcon.App[Any, Any]:
     """Return the WSGI application.
 
     spin_up: runs the program for a request; see spin_up_program.
     settings: who may call; from the environment when None.
     check: tells whether a run could succeed; see health.check.
+    platform: what lasts; over the settings' catalogue when None.
     """
     settings = settings or Settings.from_env()
     program = Path(basic_pulumi.find_local(PROGRAM))
@@ -157,8 +160,7 @@ def create_app(
     app.add_route('/metrics', health.Metrics())
     app.add_route('/openapi.json', Description(bool(settings.api_token)))
     catalogue = Catalogue([program], [settings.programs_dir])
-    app.add_route('/v1/programs', Programs(catalogue))
-    app.add_route('/v1/programs/{name}', OneProgram(catalogue))
+    rest.routes.mount(app, platform or Platform(catalogue))
     return app
 
 
