@@ -43,7 +43,7 @@ def page(
     resp.media = {'items': [show(item) for item in found.items], 'next': found.next}
     if found.next is not None:
         query = urlencode({**req.params, 'cursor': found.next})
-        resp.append_link(f'{req.path}?{query}', 'next')
+        resp.set_header('Link', f'<{req.path}?{query}>; rel="next"')
 
 
 def stack(resp: falcon.Response, found: Stack) -> None:
