@@ -38,8 +38,9 @@ class RunsOfStack:
         caller = reading.caller(req)
         parameters.read(req, parameters.NONE)
         body = reading.body(req, schemas.NEW_RUN)
+        key = reading.key(req, body)
         version = expected_version(self._platform, req, name)
-        request = NewRun(**body, version=version, key=reading.key(req, body))
+        request = NewRun(**body, version=version, key=key)
         answers.run(req, resp, self._platform, self._platform.start(caller, name, request))
 
 

@@ -60,12 +60,13 @@ class OneStack:
     def on_delete(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         caller = reading.caller(req)
         given = parameters.read(req, parameters.DELETION)
+        key = reading.key(req)
         version = expected_version(self._platform, req, name)
         if not given['destroy']:
             self._platform.forget(caller, name, version)
             resp.status = HTTPStatus.NO_CONTENT
             return
-        request = NewRun(DESTROY, queue=given['queue'], version=version, key=reading.key(req))
+        request = NewRun(DESTROY, queue=given['queue'], version=version, key=key)
         answers.run(req, resp, self._platform, self._platform.start(caller, name, request))
 
     def on_get_outputs(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:

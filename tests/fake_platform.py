@@ -23,7 +23,7 @@ from stacks.platform import Platform
 from stacks.programs import Program
 from stacks.records import ACTIVE, Caller, Item, LogPart, Page, Run, Stack
 from stacks.requests import Key, NewRun, NewStack, RunFilter, StackFilter
-from tests.fake_records import NOW, RESOURCE, expiry, new_run, new_stack, time
+from tests.fake_records import NOW, RESOURCE, expiry, is_time, new_run, new_stack, time
 
 # What a stack is while an operation is on.
 DURING = {'update': 'updating', 'destroy': 'destroying'}
@@ -81,7 +81,7 @@ class FakePlatform(Platform):
             raise InvalidError(flaws)
         if 'ttl' in given:
             given['expires_at'] = expiry(given.pop('ttl'))
-        elif given.get('expires_at'):
+        elif given.get('expires_at') is not None:
             given['expires_at'] = time(given['expires_at'])
         self._stacks[name] = replace(stack, **given, version=stack.version + 1)
         return self._stacks[name]
@@ -212,11 +212,10 @@ class FakePlatform(Platform):
 
 
 def _change_flaws(changes: Mapping[str, Any]) -> Iterable[Flaw]:
-    if changes.get('ttl') and not re.fullmatch('[0-9]{1,4}[mhd]', changes['ttl']):
+    ttl, expires_at = changes.get('ttl'), changes.get('expires_at')
+    if ttl is not None and not re.fullmatch('[0-9]{1,4}[mhd]', ttl):
         yield Flaw('/ttl', 'must be a time as 90m, 8h or 3d')
-    try:
-        time(changes.get('expires_at') or NOW.isoformat())
-    except (ValueError, OverflowError):
+    if expires_at is not None and not is_time(expires_at):
         yield Flaw('/expires_at', 'must be a valid date-time')
 
 

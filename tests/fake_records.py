@@ -76,3 +76,12 @@ def time(text: str) -> datetime:
     if found.tzinfo is None:
         raise ValueError('no zone')
     return found.astimezone(timezone.utc)
+
+
+def is_time(text: str) -> bool:
+    """Tell whether a text says a time."""
+    try:
+        time(text)
+    except (ValueError, OverflowError):
+        return False
+    return True
