@@ -56,20 +56,19 @@ def invalid(flaws: Sequence[Flaw], has_body: bool) -> Problem:
     has_body: whether they are in the body, where pointers lead to them; else in the query.
     """
     detail = '; '.join(f'{flaw.pointer[1:]} {flaw.detail}'.strip() for flaw in flaws)
-    pointed = [{'pointer': f'#{flaw.pointer}', 'detail': flaw.detail} for flaw in flaws]
     return Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
-        detail=f'{detail}.',
+        f'{detail}.',
         type=f'{TYPES}invalid',
-        errors=pointed if has_body else [],
+        errors=[(f'#{flaw.pointer}', flaw.detail) for flaw in flaws if has_body],
     )
 
 
 def _conflict(error: ConflictError) -> Problem:
     is_wrong = error.kind in UNPROCESSABLE
     status = HTTPStatus.UNPROCESSABLE_ENTITY if is_wrong else HTTPStatus.CONFLICT
-    run = f'/v1/runs/{error.run}' if error.run else ''
-    return Problem(status, detail=str(error), type=TYPES + error.kind, run=run)
+    run = f'/v1/runs/{error.run}' if error.run else None
+    return Problem(status, str(error), type=TYPES + error.kind, run=run)
 
 
 def _other(error: PlatformError) -> Problem:
@@ -77,4 +76,4 @@ def _other(error: PlatformError) -> Problem:
     headers = {}
     if isinstance(error, UnavailableError):
         headers['Retry-After'] = str(error.retry_after)
-    return Problem(status, detail=str(error), type=TYPES + kind, headers=headers)
+    return Problem(status, str(error), type=TYPES + kind, headers=headers)

@@ -12,8 +12,8 @@ from web.openapi import RETRY_AFTER, answer, operation, with_head
 # What may befall whoever looks at something, and whoever names it.
 ALWAYS = ['422', '503']
 NAMED = [*ALWAYS, '404']
-# Of a body: no JSON, too late, of another type; and of what it asks for.
-BODY = [*ALWAYS, '400', '408', '415']
+# Of a body: no JSON, too late, without a length, of another type.
+BODY = [*ALWAYS, '400', '408', '411', '415']
 
 
 def _in_path(name: str, description: str) -> Schema:
@@ -136,7 +136,7 @@ def _cancels() -> dict[str, Any]:
         'Cancel a run; it ends soon after.',
         {'202': _json(_ref('Run'))},
         [RUN_ID],
-        problems=[*NAMED, '409'],
+        problems=[*NAMED, '408', '409', '411'],
     )
 
 

@@ -85,7 +85,7 @@ class OneRun:
         except InvalidError as error:
             raise Problem(
                 HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-                detail='The log is not that long.',
+                'The log is not that long.',
                 type=f'{TYPES}beyond-end',
             ) from error
         _answer_log(req, resp, part)

@@ -149,9 +149,7 @@ LOG_PART = record(
 )
 
 GIVEN_INPUTS: Schema = {'type': 'object', 'description': "As the program's `inputs` say."}
-TTL = or_null(
-    {**STRING, 'description': 'How long it lasts, as `90m`, `8h`, `3d` or `PT8H`; null: for ever.'}
-)
+TTL = or_null({**STRING, 'description': 'How long it lasts, as `90m`, `8h`, `3d` or `PT8H`.'})
 NEW_STACK = closed(
     'A stack to create.',
     {
@@ -164,13 +162,13 @@ NEW_STACK = closed(
     required=['program', 'name'],
 )
 STACK_CHANGES = closed(
-    'What is to change, as of RFC 7396.',
+    'What is to change; null takes it away (RFC 7396).',
     {
         'ttl': TTL,
         'expires_at': or_null(TIME),
         'owner': STRING,
-        'description': STRING,
-        'protected': BOOLEAN,
+        'description': or_null(STRING),
+        'protected': or_null(BOOLEAN),
     },
     required=[],
 )
@@ -179,7 +177,7 @@ NEW_RUN = closed(
     {
         'operation': OPERATION,
         'inputs': GIVEN_INPUTS,
-        'preview': {**STRING, 'description': 'Update only if this preview of it still holds.'},
+        'preview': {**STRING, 'description': 'Update as this preview says; it must still hold.'},
         'accept': {**BOOLEAN, 'description': 'Whether a refresh takes over what it finds.'},
         'queue': {**BOOLEAN, 'description': 'Whether to wait for the run that is in the way.'},
     },

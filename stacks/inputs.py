@@ -6,25 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from stacks import flaws
-from stacks.errors import Flaw
+from stacks.errors import InvalidError
 from stacks.programs import Program
-
-
-class InputsError(Exception):
-    """Inputs do not fit the program."""
-
-    def __init__(self, flaws: list[Flaw]) -> None:
-        super().__init__('; '.join(f'{flaw.pointer} {flaw.detail}' for flaw in flaws))
-        self.flaws = flaws
 
 
 def check(program: Program, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return all inputs of a program: those given, and the defaults of the others.
 
-    Raises InputsError with everything that is wrong.
+    Raises InvalidError with everything that is wrong; pointers begin at the inputs.
     """
     if found := flaws.find(program.schema, given, 'is not an input of this program'):
-        raise InputsError(found)
+        raise InvalidError(found)
     properties = program.schema['properties']
     defaults = {name: each['default'] for name, each in properties.items() if 'default' in each}
     return {**defaults, **given}

@@ -41,14 +41,14 @@ class Platform:
     def runs(self, caller: Caller, where: RunFilter, limit: int, cursor: str | None) -> Page[Run]:
         raise NotImplementedError
 
-    def run(self, caller: Caller, id: str) -> Run:
+    def run(self, caller: Caller, run_id: str) -> Run:
         raise NotImplementedError
 
-    def cancel(self, caller: Caller, id: str) -> Run:
+    def cancel(self, caller: Caller, run_id: str) -> Run:
         raise NotImplementedError
 
-    def log(self, caller: Caller, id: str, offset: int, limit: int) -> LogPart:
+    def log(self, caller: Caller, run_id: str, offset: int, limit: int) -> LogPart:
         raise NotImplementedError
 
-    def wait(self, caller: Caller, id: str, seconds: float) -> Run:
+    def wait(self, caller: Caller, run_id: str, seconds: float) -> Run:
         raise NotImplementedError

@@ -28,8 +28,12 @@ class Caller(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def programs(self) -> frozenset[str] | None:
+        """The programs that the caller may use; None for all."""
+
     def may(self, role: str) -> bool:
-        """Tell whether the caller has that role, `reader`, `user` or `operator`, or a higher one."""
+        """Tell whether the caller is at least that: `reader`, `user` or `operator`."""
 
     def may_use(self, program: str) -> bool:
         """Tell whether the caller may use a program."""

@@ -49,7 +49,9 @@ class FakePlatform(Platform):
         if known := self._known(caller, request.key):
             return known
         program = self.catalogue.program(request.program)
-        flaws = list(self._flaws(caller, program, request))
+        if not caller.may_use(request.program):
+            raise ForbiddenError('This is not for you.')
+        flaws = list(_flaws(program, request))
         if flaws or program is None:
             raise InvalidError(flaws)
         if request.name in self._stacks:
@@ -103,8 +105,8 @@ class FakePlatform(Platform):
             return active
         if request.operation == 'destroy' and stack.protected:
             raise ConflictError('protected', 'The stack is protected.')
-        if request.preview and request.preview != stack.last_run:
-            raise ConflictError('preview-outdated', 'The stack is not any more as previewed.')
+        if request.preview is not None:
+            request = replace(request, inputs=self._previewed(stack, request).inputs)
         if active and not request.queue:
             raise ConflictError('run-in-progress', 'Another run is on.', active.id)
         return self._begin(caller, name, request)
@@ -118,23 +120,23 @@ class FakePlatform(Platform):
         ]
         return _page({each.id: each for each in found}, limit, cursor)
 
-    def run(self, caller: Caller, id: str) -> Run:
+    def run(self, caller: Caller, run_id: str) -> Run:
         self._answer()
-        found = self._runs.get(id)
+        found = self._runs.get(run_id)
         if found is None or not caller.may_use(found.program):
             raise NotFoundError('There is no such run.')
         return found
 
-    def cancel(self, caller: Caller, id: str) -> Run:
-        run = self.run(caller, id)
+    def cancel(self, caller: Caller, run_id: str) -> Run:
+        run = self.run(caller, run_id)
         if run.has_ended:
-            raise ConflictError('run-ended', 'The run has ended.', id)
-        self._runs[id] = replace(run, cancel_requested=True)
-        return self._runs[id]
+            raise ConflictError('run-ended', 'The run has ended.', run_id)
+        self._runs[run_id] = replace(run, cancel_requested=True)
+        return self._runs[run_id]
 
-    def log(self, caller: Caller, id: str, offset: int, limit: int) -> LogPart:
-        run = self.run(caller, id)
-        data = self.logs[id].encode()
+    def log(self, caller: Caller, run_id: str, offset: int, limit: int) -> LogPart:
+        run = self.run(caller, run_id)
+        data = self.logs[run_id].encode()
         if offset > len(data):
             raise InvalidError([Flaw('/offset', 'is beyond the end')])
         text = data[offset : offset + limit].decode(errors='ignore')
@@ -142,10 +144,10 @@ class FakePlatform(Platform):
         is_complete = run.has_ended and end == len(data)
         return LogPart(offset, end, text, is_complete, run.state, len(run.resources))
 
-    def wait(self, caller: Caller, id: str, seconds: float) -> Run:
-        if self.ends_in_time and not self.run(caller, id).has_ended:
-            self.end(id)
-        return self.run(caller, id)
+    def wait(self, caller: Caller, run_id: str, seconds: float) -> Run:
+        if self.ends_in_time and not self.run(caller, run_id).has_ended:
+            self.end(run_id)
+        return self.run(caller, run_id)
 
     def end(self, id: str) -> None:
         """End a run, and begin the one that waits for it."""
@@ -171,6 +173,16 @@ class FakePlatform(Platform):
         if request.key:
             self._keys[caller.name, request.key.text] = request.key.fingerprint, run.id
         return self._runs[run.id]
+
+    def _previewed(self, stack: Stack, request: NewRun) -> Run:
+        preview = self._runs.get(request.preview or '')
+        if preview is None or (preview.stack, preview.operation) != (stack.name, 'preview'):
+            raise InvalidError([Flaw('/preview', 'is no preview of this stack')])
+        if request.inputs is not None:
+            raise InvalidError([Flaw('/inputs', 'are those of the preview')])
+        if preview.id != stack.last_run:
+            raise ConflictError('preview-outdated', 'The stack is not any more as previewed.')
+        return preview
 
     def _put(self, stack: Stack) -> None:
         self._stacks[stack.name] = replace(stack, version=stack.version + 1)
@@ -198,17 +210,18 @@ class FakePlatform(Platform):
             raise ConflictError('key-reused', 'This key was used for another request.')
         return self._runs[run]
 
-    def _flaws(self, caller: Caller, program: Program | None, request: NewStack) -> Iterable[Flaw]:
-        if not NAME.fullmatch(request.name):
-            yield Flaw('/name', 'must be lower-case letters, digits and dashes')
-        if program is None or not caller.may_use(request.program):
-            yield Flaw('/program', 'is not in the catalogue')
-        else:
-            try:
-                inputs.check(program, request.inputs)
-            except inputs.InputsError as error:
-                yield from (Flaw(f'/inputs{each.pointer}', each.detail) for each in error.flaws)
-        yield from _change_flaws({'ttl': request.ttl})
+
+def _flaws(program: Program | None, request: NewStack) -> Iterable[Flaw]:
+    if not NAME.fullmatch(request.name):
+        yield Flaw('/name', 'must be lower-case letters, digits and dashes')
+    if program is None:
+        yield Flaw('/program', 'is not in the catalogue')
+    else:
+        try:
+            inputs.check(program, request.inputs)
+        except InvalidError as error:
+            yield from (Flaw(f'/inputs{each.pointer}', each.detail) for each in error.flaws)
+    yield from _change_flaws({'ttl': request.ttl})
 
 
 def _change_flaws(changes: Mapping[str, Any]) -> Iterable[Flaw]:

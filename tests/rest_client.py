@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,9 @@ from stacks.catalogue import Catalogue
 from tests.fake_platform import FakePlatform
 from web import problems, request_log
 from web.callers import Callers
+from web.identity import Caller
 
-ROLES = ('reader', 'user', 'operator')
+ANN = Caller('ann', 'operator')
 PROGRAM = """
 name: token
 description: A random token
@@ -29,25 +28,10 @@ INPUTS = {'team': 'planted'}
 NEW = {'program': 'token', 'name': 'web', 'inputs': INPUTS}
 
 
-@dataclass(frozen=True)
-class Someone:
-    """A caller with a role, who may use these programs; None: all."""
-
-    name: str = 'ann'
-    role: str = 'operator'
-    programs: Collection[str] | None = None
-
-    def may(self, role: str) -> bool:
-        return ROLES.index(role) <= ROLES.index(self.role)
-
-    def may_use(self, program: str) -> bool:
-        return self.programs is None or program in self.programs
-
-
 class As:
     """Has every request come from one caller."""
 
-    def __init__(self, caller: Someone) -> None:
+    def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -57,8 +41,8 @@ class As:
 class Client(testing.TestClient):
     """Sends requests, and has the platform that they end at."""
 
-    def __init__(self, platform: FakePlatform, caller: Someone | None = None) -> None:
-        middleware: list[Any] = [request_log.Middleware(Callers([])), As(caller or Someone())]
+    def __init__(self, platform: FakePlatform, caller: Caller = ANN) -> None:
+        middleware: list[Any] = [request_log.Middleware(Callers([])), As(caller)]
         app = falcon.App(middleware=middleware)
         problems.install(app)
         routes.mount(app, platform)

@@ -8,6 +8,7 @@ import re
 import falcon
 
 from settings import Settings
+from web.identity import Caller
 
 LOOPBACK_NAMES = {'localhost', '127.0.0.1', '::1'}
 # What a load balancer or an orchestrator asks without a token.
@@ -23,18 +24,6 @@ HEADERS = {
 }
 
 
-class Anybody:
-    """A caller who may do everything."""
-
-    name = 'anybody'
-
-    def may(self, role: str) -> bool:
-        return True
-
-    def may_use(self, program: str) -> bool:
-        return True
-
-
 class Middleware:
     """Refuses requests from those who may not call, before any handler sees them."""
 
@@ -47,7 +36,7 @@ class Middleware:
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.set_headers(HEADERS)
-        req.context.caller = Anybody()
+        req.context.caller = Caller('anybody', 'operator')
         has_body = req.content_length or req.get_header('Transfer-Encoding')
         if has_body and not req.path.startswith('/v1/'):
             raise falcon.HTTPContentTooLarge(description='No request here has a body.')

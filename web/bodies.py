@@ -1,24 +1,121 @@
-"""The JSON in a request's body."""
+"""Request bodies: which requests may have one and how long it may be, and the JSON in it."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
-from typing import Any
+from http import HTTPStatus
+from typing import Any, NoReturn
 
 import falcon
+
+MAX_BODY = 64 * 1024
+METHODS = {'PATCH', 'POST', 'PUT'}
+# Far from what Python's stack can bear, wherever a value is walked through.
+MAX_DEPTH = 32
+# Python refuses some thousands, in words that are not for clients.
+MAX_DIGITS = 1000
+
+
+def is_taken(method: str, path: str) -> bool:
+    """Tell whether a request of this method for this path may have a body."""
+    return method in METHODS and path.startswith('/v1/')
 
 
 def read_json(
     req: falcon.Request, media_types: Sequence[str] = ('application/json',)
 ) -> dict[str, Any]:
-    """Return the JSON object that is the body of a request."""
-    if (req.content_type or '').partition(';')[0].strip().lower() not in media_types:
-        raise falcon.HTTPUnsupportedMediaType
-    try:
-        value = json.loads(req.bounded_stream.read())
-    except ValueError as error:
-        raise falcon.HTTPBadRequest(description='The body is not valid JSON.') from error
+    """Return the JSON object that is the body of a request.
+
+    Raises falcon.HTTPUnsupportedMediaType when it says that it is something else, and
+    falcon.HTTPBadRequest when it is.
+    """
+    named = (req.content_type or '').partition(';')[0].strip().lower()
+    if named not in media_types:
+        wanted = ' or '.join(media_types)
+        raise falcon.HTTPUnsupportedMediaType(description=f'The Content-Type must be {wanted}.')
+    value = _parse(_read(req))
     if not isinstance(value, dict):
-        raise falcon.HTTPBadRequest(description='The body must be a JSON object.')
+        _refuse('The body must be a JSON object.')
+    _check(value)
     return value
+
+
+def _read(req: falcon.Request) -> str:
+    try:
+        return req.bounded_stream.read().decode()
+    except UnicodeDecodeError:
+        _refuse('The body is not UTF-8.')
+    except TimeoutError as error:
+        detail = 'The body did not arrive in time.'
+        raise falcon.HTTPError(HTTPStatus.REQUEST_TIMEOUT, description=detail) from error
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=_members,
+            parse_constant=_constant,
+            parse_float=_float,
+            parse_int=_integer,
+        )
+    except json.JSONDecodeError as error:
+        _refuse(f'The body is not valid JSON: {error}.')
+    except RecursionError:
+        _refuse_depth()
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these members; of two with one name, each reader may take another."""
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            _refuse(f'The body has the member {name[:60]!r} twice in one object.')
+        members[name] = value
+    return members
+
+
+def _constant(text: str) -> NoReturn:
+    _refuse(f'The body is not valid JSON: it has no word for {text}.')
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        _refuse('The body has a number that is too large.')
+    return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        _refuse('The body has a number that is too large.')
+    return int(text)
+
+
+def _check(value: Any, room: int = MAX_DEPTH) -> None:
+    """Refuse what is nested too deep, and text that no file and no answer could hold."""
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, dict | list):
+        if not room:
+            _refuse_depth()
+        members = [*value, *value.values()] if isinstance(value, dict) else value
+        for each in members:
+            _check(each, room - 1)
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        _refuse('The body has half of a surrogate pair, which is no character.')
+
+
+def _refuse_depth() -> NoReturn:
+    _refuse(f'The body is nested too deep: it may have {MAX_DEPTH} levels.')
+
+
+def _refuse(detail: str) -> NoReturn:
+    raise falcon.HTTPBadRequest(description=detail)

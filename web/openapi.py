@@ -61,21 +61,33 @@ PROBLEM: dict[str, Any] = {
         'status': {'type': 'integer'},
         'detail': {'type': 'string'},
         'request_id': {'type': 'string'},
-        'type': {'type': 'string', 'description': 'The same for all errors of its kind.'},
+        'type': {
+            'type': 'string',
+            'format': 'uri-reference',
+            'description': 'What to read about this kind of error.',
+        },
         'errors': {
             'type': 'array',
-            'description': 'Each value in the body that cannot be used.',
+            'minItems': 1,
             'items': {
                 'type': 'object',
                 'required': ['pointer', 'detail'],
                 'properties': {
-                    'pointer': {'type': 'string', 'description': 'Its place, as of RFC 6901.'},
+                    'pointer': {
+                        'type': 'string',
+                        'description': 'Where in the body: a JSON Pointer as a URI fragment.',
+                        'pattern': '^#',
+                    },
                     'detail': {'type': 'string'},
                 },
                 'additionalProperties': False,
             },
         },
-        'run': {'type': 'string', 'description': 'The path of the run that is in the way.'},
+        'run': {
+            'type': 'string',
+            'format': 'uri-reference',
+            'description': 'The run that is in the way.',
+        },
     },
     'additionalProperties': False,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -33,25 +33,28 @@ STATUS: dict[type[ProvisioningError], tuple[HTTPStatus, str]] = {
 
 
 class Problem(falcon.HTTPError):
-    """An error with more to tell than its status.
+    """An error that says more than its status and a detail (RFC 9457, section 3.2).
 
-    errors: each value that cannot be used, `{"pointer": …, "detail": …}`.
-    type: a reference that is the same for all errors of its kind.
-    run: the path of the run that is in the way.
+    errors: where in the request something is wrong, as the fragment of a JSON Pointer such as
+        `#/inputs/size`, and what.
+    type: a reference to what is to be read about this kind of error.
+    run: a reference to the run that is in the way.
     """
 
     def __init__(
         self,
-        status: int,
-        *,
+        status: HTTPStatus,
         detail: str,
-        errors: Sequence[dict[str, str]] = (),
-        type: str = '',
-        run: str = '',
+        *,
+        errors: Iterable[tuple[str, str]] = (),
+        type: str | None = None,
+        run: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(status, description=detail, headers=dict(headers or {}))
-        self.members = {'type': type, 'errors': list(errors), 'run': run}
+        wrong = [{'pointer': pointer, 'detail': what} for pointer, what in errors]
+        members = {'type': type, 'errors': wrong, 'run': run}
+        self.members = {name: value for name, value in members.items() if value}
 
 
 def install(app: falcon.App[Any, Any]) -> None:
@@ -85,9 +88,10 @@ def _on_defect(
 def answer(
     req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, params: dict[str, Any]
 ) -> None:
-    """Answer with an error; a handler of errors."""
+    """Answer with an error; what Falcon takes as a handler of errors."""
     resp.set_headers(error.headers or {})
-    _problem(req, resp, HTTPStatus(error.status_code), error.description, error)
+    members = error.members if isinstance(error, Problem) else {}
+    _problem(req, resp, HTTPStatus(error.status_code), error.description, members)
 
 
 def _problem(
@@ -95,14 +99,12 @@ def _problem(
     resp: falcon.Response,
     status: HTTPStatus,
     detail: str | None,
-    error: falcon.HTTPError | None = None,
+    members: Mapping[str, Any] | None = None,
 ) -> None:
-    problem: dict[str, Any] = {'title': status.phrase, 'status': status.value}
-    if isinstance(error, Problem):
-        problem |= {name: value for name, value in error.members.items() if value}
+    problem = {'title': status.phrase, 'status': status.value}
     if detail:
         problem['detail'] = detail
-    problem['request_id'] = req.context.request_id
+    problem |= {**(members or {}), 'request_id': req.context.request_id}
     resp.status = falcon.code_to_http_status(status.value)
     resp.content_type = 'application/problem+json'
     resp.text = json.dumps(problem)

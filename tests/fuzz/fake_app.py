@@ -11,7 +11,7 @@ from settings import Settings
 from stacks.catalogue import Catalogue
 from stacks.requests import NewStack
 from tests.fake_platform import FakePlatform
-from tests.rest_client import Someone
+from tests.rest_client import ANN
 
 STACKS = string.ascii_lowercase
 
@@ -19,7 +19,7 @@ settings = Settings.from_env()
 program = Path(basic_pulumi.find_local(real.PROGRAM))
 platform = FakePlatform(Catalogue([program], [settings.programs_dir]))
 for name in STACKS:
-    run = platform.create(Someone(), NewStack(program.name, name, {'request': 'uuid'}))
+    run = platform.create(ANN, NewStack(program.name, name, {'request': 'uuid'}))
     if name in STACKS[::2]:
         platform.end(run.id)
 api = real.create_app(settings=settings, platform=platform)

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from stacks import inputs
-from stacks.errors import Flaw
-from stacks.inputs import InputsError
+from stacks.errors import Flaw, InvalidError
 from stacks.programs import Program
 
 PROGRAM = Program(
@@ -68,7 +67,7 @@ def test_flaws(given: dict[str, Any], flaws: dict[str, str] | None) -> None:
     """Everything that is wrong is told, each with its place and what it must be."""
     if flaws is None:
         flaws = {'/names/1': 'must match the pattern ^x', '/names/2': 'must be a string'}
-    with pytest.raises(InputsError) as told:
+    with pytest.raises(InvalidError) as told:
         inputs.check(PROGRAM, given)
     assert {flaw.pointer: flaw.detail for flaw in told.value.flaws} == flaws
     assert len(told.value.flaws) == len(flaws)
@@ -76,7 +75,7 @@ def test_flaws(given: dict[str, Any], flaws: dict[str, str] | None) -> None:
 
 def test_no_value_is_told() -> None:
     """A value that is refused shows in no message: it may be secret, in the wrong place as well."""
-    with pytest.raises(InputsError) as told:
+    with pytest.raises(InvalidError) as told:
         inputs.check(PROGRAM, {'kind': 'planted', 'key': 'pla', 'size': 'planted', 'x': 'planted'})
     assert Flaw('/key', 'must have at least 4 characters') in told.value.flaws
     assert 'planted' not in str(told.value)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.problem import assert_problem
-from tests.rest_client import NEW, Client, Someone
+from tests.rest_client import NEW, Client
+from web.identity import Caller
 
 LOOKS = [
     *('/v1/programs', '/v1/programs/token', '/v1/stacks', '/v1/stacks/web'),
@@ -40,7 +41,7 @@ def test_head(rest: Client, path: str) -> None:
 def test_readers_look(rest: Client, path: str) -> None:
     """Readers may look at everything."""
     rest.create_whole()
-    reader = Client(rest.platform, Someone(role='reader'))
+    reader = Client(rest.platform, Caller('rea', 'reader'))
     assert reader.simulate_get(path).status_code == 200
 
 
@@ -49,13 +50,13 @@ def test_readers_change_nothing(rest: Client, method: str, path: str, body: Any)
     """Readers may change nothing; users may."""
     rest.create_whole()
     rest.begin('refresh')
-    reader = Client(rest.platform, Someone(role='reader'))
+    reader = Client(rest.platform, Caller('rea', 'reader'))
     refused = reader.simulate_request(method, path, json=body)
     assert_problem(refused.status_code, refused.headers, refused.json, 403)
     assert refused.json['type'] == '/docs/errors#forbidden'
     if method == 'DELETE':
         rest.platform.end('run_0002')
-    user = Client(rest.platform, Someone(role='user'))
+    user = Client(rest.platform, Caller('ann', 'user'))
     assert user.simulate_request(method, path, json=body).status_code in (200, 202)
 
 
@@ -225,12 +226,11 @@ def test_unavailable(rest: Client, method: str, path: str) -> None:
 def test_other_programs(rest: Client) -> None:
     """Who is limited to programs neither sees nor uses others, nor their stacks and runs."""
     rest.create_whole()
-    other = Client(rest.platform, Someone(name='eve', programs=['burner-program']))
+    other = Client(rest.platform, Caller('eve', 'operator', frozenset({'burner-program'})))
     for path in ('/v1/programs', '/v1/stacks', '/v1/runs'):
         assert other.simulate_get(path).json['items'] == []
     for path in ('/v1/programs/token', '/v1/stacks/web', '/v1/runs/run_0001'):
         assert other.simulate_get(path).status_code == 404
-    refused = other.create('mine')
-    assert [each['pointer'] for each in refused.json['errors']] == ['#/program']
-    same = Client(rest.platform, Someone(programs=['token']))
+    assert other.create('mine').status_code == 403
+    same = Client(rest.platform, Caller('eve', 'reader', frozenset({'token'})))
     assert [each['name'] for each in same.simulate_get('/v1/programs').json['items']] == ['token']

@@ -60,10 +60,10 @@ def test_inputs(rest: Client) -> None:
 def test_update_by_preview(rest: Client) -> None:
     """An update may name the preview that decided it, which must be of the stack as it is."""
     rest.create_whole()
-    preview = rest.begin('preview').json['id']
+    preview = rest.begin('preview', inputs={'size': 5}).json['id']
     rest.platform.end(preview)
     update = rest.begin(preview=preview)
-    assert update.json['preview'] == preview
+    assert (update.json['preview'], update.json['inputs']['size']) == (preview, 5)
     rest.platform.end(update.json['id'])
     outdated = rest.begin(preview=preview)
     assert_problem(outdated.status_code, outdated.headers, outdated.json, 409)

@@ -8,7 +8,8 @@ import pytest
 
 from stacks.records import STACK_STATES
 from tests.problem import assert_problem
-from tests.rest_client import NEW, Client, Someone
+from tests.rest_client import NEW, Client
+from web.identity import Caller
 
 FIELDS = (
     *('name', 'program', 'state', 'description', 'inputs', 'outputs', 'owner', 'created_at'),
@@ -168,7 +169,7 @@ def test_destroy_in_turn(rest: Client) -> None:
 def test_forget(rest: Client) -> None:
     """An operator may remove a stack without destroying it; others may not."""
     rest.create_whole()
-    user = Client(rest.platform, Someone(role='user'))
+    user = Client(rest.platform, Caller('bob', 'user'))
     refused = user.simulate_delete('/v1/stacks/web', query_string='destroy=false')
     assert_problem(refused.status_code, refused.headers, refused.json, 403)
     forgotten = rest.simulate_delete('/v1/stacks/web', query_string='destroy=false')
@@ -259,6 +260,7 @@ def test_missing_fields(rest: Client) -> None:
     ('body', 'flaw'),
     [
         ({'protected': 'yes'}, '#/protected'),
+        ({'expires_at': ''}, '#/expires_at'),
         ({'owner': None}, '#/owner'),
         ({'expires_at': 'soon'}, '#/expires_at'),
         ({'inputs': {}}, '#/inputs'),
