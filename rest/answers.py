@@ -27,13 +27,11 @@ def outlined(run: Run) -> dict[str, Any]:
 
 
 def _json(value: Any) -> Any:
-    """Return a value with its times as text (RFC 3339, UTC)."""
-    if isinstance(value, datetime):
-        text = value.astimezone(timezone.utc).isoformat(timespec='milliseconds')
-        return text.replace('+00:00', 'Z')
-    if isinstance(value, dict):
-        return {name: _json(part) for name, part in value.items()}
-    return value
+    """Return a value; a time as text (RFC 3339, UTC)."""
+    if not isinstance(value, datetime):
+        return value
+    text = value.astimezone(timezone.utc).isoformat(timespec='milliseconds')
+    return text.replace('+00:00', 'Z')
 
 
 def page(

@@ -10,7 +10,7 @@ from rest.schemas import BOOLEAN, COMPONENTS, COUNT, STRING, VALUES, Schema, lis
 from web.openapi import RETRY_AFTER, answer, operation, with_head
 
 # What may befall whoever looks at something, and whoever names it.
-ALWAYS = ['422', '503']
+ALWAYS = ['414', '422', '503']
 NAMED = [*ALWAYS, '404']
 # Of a body: no JSON, too late, without a length, of another type.
 BODY = [*ALWAYS, '400', '408', '411', '415']
@@ -99,7 +99,7 @@ def _stack() -> dict[str, Any]:
         'Change what is written about a stack; its inputs change by an update.',
         {'200': found},
         [STACK_NAME, IF_MATCH],
-        problems=[*BODY, '404', '409', '412'],
+        problems=[*BODY, '404', '412'],
     )
     destroy = operation(
         'Destroy a stack, and remove it; again: the same run.',

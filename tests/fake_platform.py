@@ -23,7 +23,8 @@ from stacks.platform import Platform
 from stacks.programs import Program
 from stacks.records import ACTIVE, Caller, Item, LogPart, Page, Run, Stack
 from stacks.requests import Key, NewRun, NewStack, RunFilter, StackFilter
-from tests.fake_records import NOW, RESOURCE, expiry, is_time, new_run, new_stack, time
+from tests import fake_records
+from tests.fake_records import NOW, RESOURCE, expiry, is_time
 
 # What a stack is while an operation is on.
 DURING = {'update': 'updating', 'destroy': 'destroying'}
@@ -56,7 +57,7 @@ class FakePlatform(Platform):
             raise InvalidError(flaws)
         if request.name in self._stacks:
             raise ConflictError('name-taken', 'There is a stack of this name.')
-        self._stacks[request.name] = new_stack(caller, program, request)
+        self._stacks[request.name] = fake_records.new_stack(caller, program, request)
         return self._begin(caller, request.name, NewRun('update', key=request.key))
 
     def stacks(
@@ -84,7 +85,7 @@ class FakePlatform(Platform):
         if 'ttl' in given:
             given['expires_at'] = expiry(given.pop('ttl'))
         elif given.get('expires_at') is not None:
-            given['expires_at'] = time(given['expires_at'])
+            given['expires_at'] = fake_records.time(given['expires_at'])
         self._stacks[name] = replace(stack, **given, version=stack.version + 1)
         return self._stacks[name]
 
@@ -158,15 +159,15 @@ class FakePlatform(Platform):
         if run.operation == 'destroy' and state == 'succeeded':
             self._stacks.pop(run.stack, None)
         elif stack := self._stacks.get(run.stack):
-            self._put(_after(stack, self._runs[id]))
+            self._put(fake_records.after(stack, self._runs[id]))
         if waiting := self._active(run.stack):
-            self._runs[waiting.id] = _running(waiting)
+            self._runs[waiting.id] = fake_records.running(waiting)
 
     def _begin(self, caller: Caller, name: str, request: NewRun) -> Run:
         stack = self._stacks[name]
         is_free = self._active(name) is None
-        run = new_run(f'run_{len(self._runs) + 1:04}', caller, stack, request)
-        self._runs[run.id] = _running(run) if is_free else run
+        run = fake_records.new_run(f'run_{len(self._runs) + 1:04}', caller, stack, request)
+        self._runs[run.id] = fake_records.running(run) if is_free else run
         self.logs[run.id] = f'{run.operation} begins\n'
         state = 'creating' if stack.state == 'creating' else DURING.get(run.operation, stack.state)
         self._put(replace(stack, state=state, last_run=run.id))
@@ -230,22 +231,6 @@ def _change_flaws(changes: Mapping[str, Any]) -> Iterable[Flaw]:
         yield Flaw('/ttl', 'must be a time as 90m, 8h or 3d')
     if expires_at is not None and not is_time(expires_at):
         yield Flaw('/expires_at', 'must be a valid date-time')
-
-
-def _running(run: Run) -> Run:
-    return replace(run, state='running', attempts=1, started_at=NOW)
-
-
-def _after(stack: Stack, run: Run) -> Stack:
-    """Return a stack as a run leaves it."""
-    if run.state != 'succeeded':
-        return replace(stack, state='incomplete')
-    if run.operation == 'update':
-        return replace(stack, state='ready', inputs=run.inputs, outputs={'made_by': run.id})
-    if run.operation == 'refresh':
-        drift = {'checked_at': NOW.isoformat(), 'changes': {'update': 1}}
-        return replace(stack, drift=None if run.accept else drift)
-    return stack
 
 
 def _fits(record: Stack | Run, where: StackFilter | RunFilter) -> bool:

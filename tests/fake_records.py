@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from stacks.programs import Program
@@ -63,6 +64,23 @@ def new_run(id: str, caller: Caller, stack: Stack, request: NewRun) -> Run:
         started_at=None,
         ended_at=None,
     )
+
+
+def running(run: Run) -> Run:
+    """Return a run as it begins."""
+    return replace(run, state='running', attempts=1, started_at=NOW)
+
+
+def after(stack: Stack, run: Run) -> Stack:
+    """Return a stack as a run leaves it."""
+    if run.state != 'succeeded':
+        return replace(stack, state='incomplete')
+    if run.operation == 'update':
+        return replace(stack, state='ready', inputs=run.inputs, outputs={'made_by': run.id})
+    if run.operation == 'refresh':
+        drift = {'checked_at': '2026-11-24T12:00:00Z', 'changes': {'update': 1}}
+        return replace(stack, drift=None if run.accept else drift)
+    return stack
 
 
 def expiry(ttl: str | None) -> datetime | None:

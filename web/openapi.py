@@ -42,6 +42,8 @@ def document(
             'responses': {
                 'Problem': _problem_response({}),
                 'Unauthorized': _problem_response({'WWW-Authenticate': _CHALLENGE}),
+                # The server's own answer, before the service has a say.
+                'TooLong': {'description': 'The address has more than 4094 characters.'},
                 'Unavailable': _problem_response({'Retry-After': RETRY_AFTER}),
             },
             'parameters': {'RequestId': _REQUEST_ID_PARAMETER},
@@ -105,7 +107,7 @@ _REQUEST_ID_HEADER = {
 }
 RETRY_AFTER = {'description': 'Seconds.', 'schema': {'type': 'integer', 'minimum': 0}}
 # Which responses of the components are for which status; the others are only a problem.
-ERRORS = {'401': 'Unauthorized', '503': 'Unavailable'}
+ERRORS = {'401': 'Unauthorized', '414': 'TooLong', '503': 'Unavailable'}
 _CHALLENGE = {'required': True, 'schema': {'const': 'Bearer'}}
 _ANY_ID = {'X-Request-Id': {'$ref': '#/components/headers/RequestId'}}
 

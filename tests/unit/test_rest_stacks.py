@@ -78,6 +78,16 @@ def test_one(rest: Client) -> None:
     assert 'planted' not in answer.text
 
 
+def test_drift(rest: Client) -> None:
+    """What a refresh found outside is in the stack, until another one takes it over."""
+    rest.create_whole()
+    assert rest.stack()['drift'] is None
+    rest.platform.end(rest.begin('refresh').json['id'])
+    assert rest.stack()['drift'] == {'checked_at': '2026-11-24T12:00:00Z', 'changes': {'update': 1}}
+    rest.platform.end(rest.begin('refresh', accept=True).json['id'])
+    assert rest.stack()['drift'] is None
+
+
 def test_outputs(rest: Client) -> None:
     """The outputs alone are an object of their own."""
     run = rest.create_whole()
