@@ -26,6 +26,8 @@ from stacks.requests import Key, NewRun, NewStack, RunFilter, StackFilter
 from tests import fake_records
 from tests.fake_records import NOW, RESOURCE, expiry, is_time
 
+# What null makes of what cannot be missing.
+EMPTY = {'description': '', 'protected': False}
 # What a stack is while an operation is on.
 DURING = {'update': 'updating', 'destroy': 'destroying'}
 
@@ -79,7 +81,9 @@ class FakePlatform(Platform):
         self, caller: Caller, name: str, changes: Mapping[str, Any], version: int | None
     ) -> Stack:
         stack = self._at(caller, name, version)
-        given = dict(changes)
+        given = {
+            name: EMPTY.get(name) if value is None else value for name, value in changes.items()
+        }
         if flaws := list(_change_flaws(given)):
             raise InvalidError(flaws)
         if 'ttl' in given:

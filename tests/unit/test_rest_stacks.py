@@ -122,8 +122,19 @@ def test_change(rest: Client, headers: dict[str, str]) -> None:
     assert answer.json['protected'] is True
     assert answer.json['version'] == before + 1
     assert answer.headers['etag'] == f'"{before + 1}"'
-    lasting = rest.simulate_patch('/v1/stacks/web', json={'expires_at': None})
-    assert lasting.json['expires_at'] is None
+
+
+@pytest.mark.parametrize(
+    ('field', 'left'),
+    [('ttl', None), ('expires_at', None), ('description', ''), ('protected', False)],
+)
+def test_take_away(rest: Client, field: str, left: object) -> None:
+    """What is changed to null is not there any more."""
+    rest.create_whole()
+    given = {'ttl': '8h', 'description': 'ours', 'protected': True}
+    rest.simulate_patch('/v1/stacks/web', json=given)
+    answer = rest.simulate_patch('/v1/stacks/web', json={field: None})
+    assert answer.json['expires_at' if field == 'ttl' else field] == left
 
 
 @pytest.mark.parametrize(
