@@ -43,7 +43,7 @@ IF_NONE_MATCH = _in_header('If-None-Match', 'The ETag that is known.')
 KEY = _in_header(
     'Idempotency-Key',
     'Chosen by the client: the same request sent again with it is done once.',
-    {'type': 'string', 'pattern': '^[!#-~]+$', 'maxLength': reading.LONGEST_KEY},
+    {'type': 'string', 'pattern': f'^(?:{reading.KEY})$'},
 )
 
 ETAG = {'description': 'The version.', 'required': True, 'schema': {'pattern': '^"[0-9]+"$'}}

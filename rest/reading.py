@@ -21,9 +21,8 @@ JSON = ('application/json',)
 MERGE_PATCH = ('application/merge-patch+json', 'application/json')
 LONGEST_WAIT = 60
 WAIT = re.compile(r'(?:^|,)\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?:[,;]|$)', re.IGNORECASE)
-# Printable ASCII: a string of RFC 8941, or what stands there without its quotes.
-KEY = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"|([ !#-~]*)')
-LONGEST_KEY = 255
+# 1 to 255 characters of printable ASCII: a string of RFC 8941, or one without its quotes.
+KEY = r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"|([!#-~](?:[ !#-~]{0,253}[!#-~])?)'
 VERSION = re.compile('0|[1-9][0-9]{0,14}')
 
 
@@ -60,11 +59,11 @@ def key(req: falcon.Request, body: dict[str, Any] | None = None) -> Key | None:
     header = req.get_header('Idempotency-Key')
     if header is None:
         return None
-    match = KEY.fullmatch(header)
-    text = match and (match[2] or re.sub(r'\\(.)', r'\1', match[1] or ''))
-    if not text or len(text) > LONGEST_KEY:
-        detail = f'Idempotency-Key must be 1 to {LONGEST_KEY} printable ASCII characters.'
+    match = re.fullmatch(KEY, header)
+    if match is None:
+        detail = 'Idempotency-Key must be 1 to 255 printable ASCII characters.'
         raise falcon.HTTPBadRequest(description=detail)
+    text = match[2] or re.sub(r'\\(.)', r'\1', match[1])
     # The order of members says nothing, and may differ when a client writes the body again.
     content = json.dumps(body, sort_keys=True)
     said = f'{req.method} {req.relative_uri}\n{content}'

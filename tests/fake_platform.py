@@ -81,9 +81,8 @@ class FakePlatform(Platform):
         self, caller: Caller, name: str, changes: Mapping[str, Any], version: int | None
     ) -> Stack:
         stack = self._at(caller, name, version)
-        given = {
-            name: EMPTY.get(name) if value is None else value for name, value in changes.items()
-        }
+        given: dict[str, Any] = {**changes}
+        given |= {name: empty for name, empty in EMPTY.items() if given.get(name, empty) is None}
         if flaws := list(_change_flaws(given)):
             raise InvalidError(flaws)
         if 'ttl' in given:
@@ -146,8 +145,8 @@ class FakePlatform(Platform):
             raise InvalidError([Flaw('/offset', 'is beyond the end')])
         text = data[offset : offset + limit].decode(errors='ignore')
         end = offset + len(text.encode())
-        is_complete = run.has_ended and end == len(data)
-        return LogPart(offset, end, text, is_complete, run.state, len(run.resources))
+        is_whole = run.has_ended and end == len(data)
+        return LogPart(offset, end, text, is_whole, run.state, len(run.resources))
 
     def wait(self, caller: Caller, run_id: str, seconds: float) -> Run:
         if self.ends_in_time and not self.run(caller, run_id).has_ended:
@@ -238,16 +237,14 @@ def _change_flaws(changes: Mapping[str, Any]) -> Iterable[Flaw]:
 
 
 def _fits(record: Stack | Run, where: StackFilter | RunFilter) -> bool:
-    wanted = {name: value for name, value in vars(where).items() if value is not None}
-    return all(getattr(record, name) == value for name, value in wanted.items())
+    return all(value in (None, getattr(record, name)) for name, value in vars(where).items())
 
 
 def _page(found: Mapping[str, Item], limit: int, cursor: str | None) -> Page[Item]:
     """Return a part of what there is; a cursor is the key of the last item before it."""
-    keys = list(found)
-    if cursor is not None and cursor not in keys:
+    keys = [None, *found]
+    if cursor not in keys:
         raise InvalidError([Flaw('/cursor', 'is none of this list')])
-    start = 0 if cursor is None else keys.index(cursor) + 1
-    part = keys[start : start + limit]
-    has_more = start + limit < len(keys)
-    return Page([found[key] for key in part], part[-1] if has_more else None)
+    start = keys.index(cursor) + 1
+    part = [key for key in keys[start : start + limit] if key]
+    return Page([found[key] for key in part], part[-1] if start + limit < len(keys) else None)
