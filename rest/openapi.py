@@ -1,59 +1,184 @@
-"""What the OpenAPI document says of `/v1`."""
+"""What the OpenAPI document says of `/v1`: from the shapes and parameters that check requests."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from web.openapi import described
+from rest import parameters, reading
+from rest.schemas import BOOLEAN, COMPONENTS, COUNT, STRING, VALUES, Schema, list_of
+from web.openapi import RETRY_AFTER, answer, operation, with_head
 
-PROGRAM = {
-    'type': 'object',
-    'description': 'A program of the catalogue.',
-    'required': ['name', 'title', 'description', 'category', 'available', 'reason', 'inputs'],
-    'properties': {
-        'name': {'type': 'string'},
-        'title': {'type': 'string'},
-        'description': {'type': 'string'},
-        'category': {'type': 'string'},
-        'available': {'type': 'boolean'},
-        'reason': {'type': ['string', 'null'], 'description': 'Why it is not available.'},
-        'inputs': {
-            'type': 'object',
-            'description': 'A JSON Schema (2020-12) of what the program takes; secrets are '
-            '`writeOnly`. The order of the properties is the one to ask in.',
-        },
-    },
-    'additionalProperties': False,
-}
-NAME = {
-    'name': 'name',
-    'in': 'path',
-    'required': True,
-    'schema': {'type': 'string'},
-}
+# What may befall whoever looks at something, and whoever names it.
+ALWAYS = ['414', '422', '503']
+NAMED = [*ALWAYS, '404']
+# Of a body: no JSON, too late, without a length, of another type.
+BODY = [*ALWAYS, '400', '408', '411', '415']
+
+
+def _in_path(name: str, description: str) -> Schema:
+    return {
+        'name': name,
+        'in': 'path',
+        'description': description,
+        'required': True,
+        'schema': STRING,
+    }
+
+
+def _in_header(name: str, description: str, schema: Schema = STRING) -> Schema:
+    return {'name': name, 'in': 'header', 'description': description, 'schema': schema}
+
+
+PROGRAM_NAME = _in_path('name', 'Of the program.')
+STACK_NAME = _in_path('name', 'Of the stack.')
+RUN_ID = _in_path('id', 'Of the run.')
+
+PREFER = _in_header(
+    'Prefer',
+    f'`wait=10`: wait for the end, at most {reading.LONGEST_WAIT} seconds (RFC 7240).',
+)
+IF_MATCH = _in_header('If-Match', 'The ETag that the stack must still have.')
+IF_NONE_MATCH = _in_header('If-None-Match', 'The ETag that is known.')
+KEY = _in_header(
+    'Idempotency-Key',
+    'Chosen by the client: the same request sent again with it is done once.',
+    {'type': 'string', 'pattern': f'^(?:{reading.KEY})$'},
+)
+
+ETAG = {'description': 'The version.', 'required': True, 'schema': {'pattern': '^"[0-9]+"$'}}
+LOCATION = {'description': 'The run.', 'required': True, 'schema': STRING}
+APPLIED = {'description': 'How long it would be waited.', 'required': True, 'schema': STRING}
+LINK = {'description': 'The next page, with `rel="next"`; missing at the end.', 'schema': STRING}
+LOG_NEXT = {'description': '`next` of plain text.', 'schema': COUNT}
+LOG_COMPLETE = {'description': '`complete` of plain text.', 'schema': BOOLEAN}
 
 
 def paths() -> dict[str, Any]:
     """Return the paths of `/v1`."""
-    one = {'$ref': '#/components/schemas/Program'}
     return {
-        '/v1/programs': described('All programs of the catalogue, by name.', _list_of(one)),
-        '/v1/programs/{name}': described('One program.', one, [NAME], problems=['404']),
+        '/v1/programs': _looks('All programs that you may use, by name.', list_of('Program')),
+        '/v1/programs/{name}': _looks('One program.', _ref('Program'), [PROGRAM_NAME]),
+        '/v1/stacks': {
+            **_lists('All stacks, by name.', 'Stack', parameters.STACKS),
+            'post': _creates(),
+        },
+        '/v1/stacks/{name}': _stack(),
+        '/v1/stacks/{name}/outputs': _looks('The outputs of a stack.', VALUES, [STACK_NAME]),
+        '/v1/stacks/{name}/runs': {
+            **_lists(
+                'What was done with a stack, newest first.',
+                'RunOutline',
+                [STACK_NAME, *parameters.HISTORY],
+            ),
+            'post': _starts(),
+        },
+        '/v1/runs': _lists('All runs, newest first.', 'RunOutline', parameters.RUNS),
+        '/v1/runs/{id}': _looks('One run, ended or not.', _ref('Run'), [RUN_ID]),
+        '/v1/runs/{id}/cancel': {'post': _cancels()},
+        '/v1/runs/{id}/log': _log(),
     }
 
 
 def schemas() -> dict[str, Any]:
     """Return the schemas that the paths name."""
-    return {'Program': PROGRAM}
+    return COMPONENTS
 
 
-def _list_of(item: dict[str, Any]) -> dict[str, Any]:
-    return {
-        'type': 'object',
-        'required': ['items', 'next'],
-        'properties': {
-            'items': {'type': 'array', 'items': item},
-            'next': {'type': ['string', 'null'], 'description': 'The cursor of the next page.'},
-        },
-        'additionalProperties': False,
+def _stack() -> dict[str, Any]:
+    found = _json(_ref('Stack'), {'ETag': ETAG})
+    same = answer({}, {'ETag': ETAG})
+    look = operation(
+        'One stack.', {'200': found, '304': same}, [STACK_NAME, IF_NONE_MATCH], problems=NAMED
+    )
+    change = operation(
+        'Change what is written about a stack; its inputs change by an update.',
+        {'200': found},
+        [STACK_NAME, IF_MATCH],
+        problems=[*BODY, '404', '412'],
+    )
+    destroy = operation(
+        'Destroy a stack, and remove it; again: the same run.',
+        {**_begun(), '204': answer({})},
+        [STACK_NAME, *parameters.DELETION, PREFER, IF_MATCH, KEY],
+        problems=[*NAMED, '400', '409', '412'],
+    )
+    body = _body('StackChanges', reading.MERGE_PATCH)
+    return {**with_head(look), 'patch': {**change, **body}, 'delete': destroy}
+
+
+def _creates() -> dict[str, Any]:
+    described = operation(
+        'Create a stack, by its first update.',
+        _begun(),
+        [PREFER, KEY],
+        problems=[*BODY, '409'],
+    )
+    return {**described, **_body('NewStack')}
+
+
+def _starts() -> dict[str, Any]:
+    described = operation(
+        'Run an operation on a stack.',
+        _begun(),
+        [STACK_NAME, PREFER, IF_MATCH, KEY],
+        problems=[*BODY, '404', '409', '412'],
+    )
+    return {**described, **_body('NewRun')}
+
+
+def _cancels() -> dict[str, Any]:
+    return operation(
+        'Cancel a run; it ends soon after.',
+        {'202': _json(_ref('Run'))},
+        [RUN_ID],
+        problems=[*NAMED, '408', '409', '411'],
+    )
+
+
+def _log() -> dict[str, Any]:
+    content = {
+        'application/json': {'schema': _ref('LogPart')},
+        'text/plain': {'schema': STRING},
     }
+    part = answer(content, {'Log-Next': LOG_NEXT, 'Log-Complete': LOG_COMPLETE})
+    return with_head(
+        operation(
+            "Some of a run's log, at most 32 KiB.",
+            {'200': part},
+            [RUN_ID, *parameters.LOG],
+            problems=[*NAMED, '416'],
+        )
+    )
+
+
+def _begun() -> dict[str, Any]:
+    """Return the answers of what begins a run: it ended within the wait, or goes on."""
+    run = _ref('Run')
+    return {
+        '200': _json(run, {'Location': LOCATION, 'Preference-Applied': APPLIED}),
+        '202': _json(run, {'Location': LOCATION, 'Retry-After': RETRY_AFTER}),
+    }
+
+
+def _looks(summary: str, schema: Schema, given: Sequence[Schema] = ()) -> dict[str, Any]:
+    problems = NAMED if given else ALWAYS
+    return with_head(operation(summary, {'200': _json(schema)}, given, problems))
+
+
+def _lists(summary: str, item: str, given: Sequence[Schema]) -> dict[str, Any]:
+    found = _json(list_of(item), {'Link': LINK})
+    return with_head(operation(summary, {'200': found}, given, NAMED))
+
+
+def _json(schema: Schema, headers: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    return answer({'application/json': {'schema': schema}}, headers)
+
+
+def _body(name: str, media_types: Sequence[str] = reading.JSON) -> dict[str, Any]:
+    content = {media_type: {'schema': _ref(name)} for media_type in media_types}
+    return {'requestBody': {'required': True, 'content': content}}
+
+
+def _ref(name: str) -> Schema:
+    return {'$ref': f'#/components/schemas/{name}'}

@@ -6,32 +6,42 @@ from typing import Any
 
 import falcon
 
-from stacks.catalogue import Catalogue
+from rest import parameters, reading
+from stacks.errors import NotFoundError
+from stacks.platform import Platform
 from stacks.programs import Program
 
 
 class Programs:
-    """All programs of the catalogue."""
+    """The programs of the catalogue that a caller may use."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        items = [shown(program) for program in self._catalogue.programs()]
+        parameters.read(req, parameters.NONE)
+        may_use = reading.caller(req).may_use
+        found = self._platform.catalogue.programs()
+        items = [shown(program) for program in found if may_use(program.name)]
         resp.media = {'items': items, 'next': None}
+
+    on_head = on_get
 
 
 class OneProgram:
-    """One program."""
+    """One of them."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
-        program = self._catalogue.program(name)
-        if program is None:
-            raise falcon.HTTPNotFound(description='There is no program of this name.')
+        parameters.read(req, parameters.NONE)
+        program = self._platform.catalogue.program(name)
+        if program is None or not reading.caller(req).may_use(name):
+            raise NotFoundError('There is no program of this name.')
         resp.media = shown(program)
+
+    on_head = on_get
 
 
 def shown(program: Program) -> dict[str, Any]:

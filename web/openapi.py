@@ -42,6 +42,9 @@ def document(
             'responses': {
                 'Problem': _problem_response({}),
                 'Unauthorized': _problem_response({'WWW-Authenticate': _CHALLENGE}),
+                # The server's own answer, before the service has a say.
+                'TooLong': {'description': 'The address has more than 4094 characters.'},
+                'Unavailable': _problem_response({'Retry-After': RETRY_AFTER}),
             },
             'parameters': {'RequestId': _REQUEST_ID_PARAMETER},
             'headers': {'RequestId': _REQUEST_ID_HEADER},
@@ -102,20 +105,11 @@ _REQUEST_ID_HEADER = {
     'required': True,
     'schema': {'type': 'string', 'pattern': '^[A-Za-z0-9_-]{8,64}$'},
 }
+RETRY_AFTER = {'description': 'Seconds.', 'schema': {'type': 'integer', 'minimum': 0}}
+# Which responses of the components are for which status; the others are only a problem.
+ERRORS = {'401': 'Unauthorized', '414': 'TooLong', '503': 'Unavailable'}
 _CHALLENGE = {'required': True, 'schema': {'const': 'Bearer'}}
 _ANY_ID = {'X-Request-Id': {'$ref': '#/components/headers/RequestId'}}
-
-
-def described(
-    summary: str,
-    schema: Mapping[str, Any],
-    parameters: Sequence[Any] = (),
-    problems: list[str] | None = None,
-) -> dict[str, Any]:
-    """Return a path that a GET answers with JSON of the schema, or one of the problems."""
-    path = _get(summary, {'application/json': {'schema': schema}}, problems=problems)
-    path['get']['parameters'] += parameters
-    return path
 
 
 def _run(summary: str, pattern: str) -> dict[str, Any]:
@@ -126,30 +120,44 @@ def _get(
     summary: str,
     content: dict[str, Any],
     head: bool = False,
-    problems: list[str] | None = None,
+    problems: Sequence[str] = (),
     is_open: bool = False,
 ) -> dict[str, Any]:
-    errors = {
-        status: {'$ref': '#/components/responses/Problem'}
-        for status in ['413', '500', *(problems or [])]
-    }
-    if not is_open:
-        errors['401'] = {'$ref': '#/components/responses/Unauthorized'}
-        errors['403'] = {'$ref': '#/components/responses/Problem'}
-    operation: dict[str, Any] = {
-        'summary': summary,
-        'parameters': [{'$ref': '#/components/parameters/RequestId'}],
-        'responses': {'200': _response(content), **errors},
-    }
+    described = operation(summary, {'200': answer(content)}, problems=problems)
     if is_open:
-        operation['security'] = []
-    if not head:
-        return {'get': operation}
-    return {'get': operation, 'head': {**operation, 'summary': f'{summary} Without a body.'}}
+        described['security'] = []
+        for status in ('401', '403'):
+            del described['responses'][status]
+    return with_head(described) if head else {'get': described}
 
 
-def _response(content: dict[str, Any]) -> dict[str, Any]:
-    return {'description': 'The answer.', 'headers': _ANY_ID, 'content': content}
+def operation(
+    summary: str,
+    answers: Mapping[str, Any],
+    parameters: Sequence[Any] = (),
+    problems: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return an operation that gives one of the answers, or one of the problems."""
+    errors = {
+        status: {'$ref': f'#/components/responses/{ERRORS.get(status, "Problem")}'}
+        for status in ['401', '403', '413', '500', *problems]
+    }
+    return {
+        'summary': summary,
+        'parameters': [{'$ref': '#/components/parameters/RequestId'}, *parameters],
+        'responses': {**answers, **errors},
+    }
+
+
+def with_head(get: dict[str, Any]) -> dict[str, Any]:
+    """Return a path that GET and HEAD are for."""
+    return {'get': get, 'head': {**get, 'summary': f'{get["summary"]} Without a body.'}}
+
+
+def answer(content: Mapping[str, Any], headers: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return a response with this content, by media type, and these headers beside the usual."""
+    described = {'description': 'The answer.', 'headers': {**_ANY_ID, **(headers or {})}}
+    return {**described, 'content': content} if content else described
 
 
 def _value(pattern: str) -> dict[str, Any]:

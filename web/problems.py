@@ -61,7 +61,7 @@ def install(app: falcon.App[Any, Any]) -> None:
     """Make `app` answer every error as application/problem+json."""
     app.add_error_handler(Exception, _on_defect)
     app.add_error_handler(ProvisioningError, _on_provisioning_error)
-    app.add_error_handler(falcon.HTTPError, _on_http_error)
+    app.add_error_handler(falcon.HTTPError, answer)
 
 
 def _on_provisioning_error(
@@ -85,9 +85,10 @@ def _on_defect(
     _problem(req, resp, status, 'The service has a defect; its log says more.')
 
 
-def _on_http_error(
+def answer(
     req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, params: dict[str, Any]
 ) -> None:
+    """Answer with an error; what Falcon takes as a handler of errors."""
     resp.set_headers(error.headers or {})
     members = error.members if isinstance(error, Problem) else {}
     _problem(req, resp, HTTPStatus(error.status_code), error.description, members)

@@ -1,4 +1,4 @@
-"""What the unit tests share: the fake engine, behind the real slots and steps."""
+"""What the unit tests share: the real slots and routes over a fake engine and platform."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from settings import Settings
 from slots.pool import Slots
 from tests.fake_pulumi import FakeEngine, MakeSlots
+from tests.rest_client import Client, make_platform
 
 
 @pytest.fixture
@@ -30,3 +31,9 @@ def make_slots(fake: FakeEngine, tmp_path: Path) -> Iterator[MakeSlots]:
     yield make
     for slots in made:
         slots.close()
+
+
+@pytest.fixture
+def rest(tmp_path: Path) -> Client:
+    """The routes of `/v1`, called by an operator."""
+    return Client(make_platform(tmp_path))

@@ -201,10 +201,11 @@ def test_document_is_served() -> None:
 
 
 def test_readme_has_all_routes() -> None:
-    """The README's table names every route."""
+    """The README's table names every route and method."""
     readme = (ROOT / 'README.md').read_text()
-    for path in api.describe()['paths']:
-        assert f'| `GET {path}` |' in readme
+    for path, item in api.describe()['paths'].items():
+        for method in set(item) - {'head'}:
+            assert f'| `{method.upper()} {path}` |' in readme
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,29 @@
+"""Where the resources of `/v1` are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import falcon
+
+from rest import errors
+from rest.programs import OneProgram, Programs
+from rest.runs import OneRun, Runs, RunsOfStack
+from rest.stacks import OneStack, Stacks
+from stacks.platform import Platform
+
+
+def mount(app: falcon.App[Any, Any], platform: Platform) -> None:
+    """Serve the platform below `/v1` of `app`."""
+    errors.install(app)
+    one_stack, one_run = OneStack(platform), OneRun(platform)
+    app.add_route('/v1/programs', Programs(platform))
+    app.add_route('/v1/programs/{name}', OneProgram(platform))
+    app.add_route('/v1/stacks', Stacks(platform))
+    app.add_route('/v1/stacks/{name}', one_stack)
+    app.add_route('/v1/stacks/{name}/outputs', one_stack, suffix='outputs')
+    app.add_route('/v1/stacks/{name}/runs', RunsOfStack(platform))
+    app.add_route('/v1/runs', Runs(platform))
+    app.add_route('/v1/runs/{id}', one_run)
+    app.add_route('/v1/runs/{id}/cancel', one_run, suffix='cancel')
+    app.add_route('/v1/runs/{id}/log', one_run, suffix='log')

@@ -1,0 +1,197 @@
+"""The JSON of `/v1`, each shape once: what checks requests is what the OpenAPI document says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from settings import NAME
+from stacks.records import OPERATIONS, RUN_STATES, STACK_STATES
+
+Schema = dict[str, Any]
+
+STRING: Schema = {'type': 'string'}
+BOOLEAN: Schema = {'type': 'boolean'}
+COUNT: Schema = {'type': 'integer', 'minimum': 0}
+TIME: Schema = {'type': 'string', 'format': 'date-time'}
+VALUES: Schema = {'type': 'object', 'description': 'By name; secrets are `[secret]`.'}
+STATE_OF_RUN: Schema = {'enum': list(RUN_STATES)}
+STATE_OF_STACK: Schema = {'enum': list(STACK_STATES)}
+OPERATION: Schema = {'enum': list(OPERATIONS)}
+
+
+def or_null(schema: Schema) -> Schema:
+    """Return the schema of a value that may be missing."""
+    return {**schema, 'type': [schema['type'], 'null']}
+
+
+def closed(description: str, properties: dict[str, Schema], required: list[str]) -> Schema:
+    """Return the schema of an object with these properties and no others."""
+    return {
+        'type': 'object',
+        'description': description,
+        'required': required,
+        'properties': properties,
+        'additionalProperties': False,
+    }
+
+
+def record(description: str, /, **properties: Schema) -> Schema:
+    """Return the schema of an answer's object: all of its properties are always there."""
+    return closed(description, properties, list(properties))
+
+
+def list_of(item: str) -> Schema:
+    """Return the schema of a page of what the document calls `item`."""
+    return record(
+        'One page.',
+        items={'type': 'array', 'items': {'$ref': f'#/components/schemas/{item}'}},
+        next=or_null({**STRING, 'description': 'The cursor of the next page; null at the end.'}),
+    )
+
+
+PROGRAM = record(
+    'A program of the catalogue.',
+    name=STRING,
+    title=STRING,
+    description=STRING,
+    category=STRING,
+    available=BOOLEAN,
+    reason=or_null({**STRING, 'description': 'Why it is not available.'}),
+    inputs={
+        'type': 'object',
+        'description': 'A JSON Schema (2020-12) of what the program takes; secrets are '
+        '`writeOnly`. The order of the properties is the one to ask in.',
+    },
+)
+STACK = record(
+    'A stack that lasts.',
+    name=STRING,
+    program=STRING,
+    state=STATE_OF_STACK,
+    description=STRING,
+    inputs=VALUES,
+    outputs=VALUES,
+    owner=STRING,
+    created_at=TIME,
+    expires_at=or_null({**TIME, 'description': 'When it is destroyed; null: never.'}),
+    protected={**BOOLEAN, 'description': 'Whether it refuses to be destroyed.'},
+    drift=or_null(
+        {
+            'type': 'object',
+            'description': 'What was changed outside, as far as is known; null: nobody looked.',
+            'required': ['checked_at', 'changes'],
+            'properties': {
+                'checked_at': TIME,
+                'changes': {'type': 'object', 'additionalProperties': COUNT},
+            },
+        }
+    ),
+    last_run=or_null({**STRING, 'description': 'The id of its last run.'}),
+    version={**COUNT, 'description': 'Goes up with each change; the ETag.'},
+)
+RESOURCE = record(
+    'A resource that a run deals with.',
+    name=STRING,
+    type=STRING,
+    operation=STRING,
+    state={'enum': ['running', 'done', 'failed']},
+    seconds={'type': ['number', 'null']},
+    differences={
+        'type': 'array',
+        'items': record('A property that changes.', path=STRING, old={}, new={}),
+    },
+)
+_OUTLINE: dict[str, Schema] = {
+    'id': STRING,
+    'stack': STRING,
+    'program': STRING,
+    'operation': OPERATION,
+    'state': STATE_OF_RUN,
+    'error': or_null(
+        record(
+            'Why it failed; null when nothing did.',
+            message=STRING,
+            resource=or_null(STRING),
+            detail=or_null(STRING),
+        )
+    ),
+    'changes': {
+        'type': 'object',
+        'description': 'How many resources were, or would be, created, updated and so on.',
+        'additionalProperties': COUNT,
+    },
+    'inputs': VALUES,
+    'caller': {**STRING, 'description': 'Who asked for it.'},
+    'reason': {**STRING, 'description': 'Why it was begun, where nobody asked: as `expired`.'},
+    'accept': {**BOOLEAN, 'description': 'Whether a refresh takes over what it finds.'},
+    'preview': or_null({**STRING, 'description': 'The preview that an update was decided by.'}),
+    'digest': {**STRING, 'description': "Of the program's files; empty until it began."},
+    'attempts': {**COUNT, 'description': 'How often it was begun.'},
+    'cancel_requested': BOOLEAN,
+    'created_at': TIME,
+    'started_at': or_null(TIME),
+    'ended_at': or_null(TIME),
+}
+RUN_OUTLINE = record('One operation on a stack, without its resources.', **_OUTLINE)
+RUN = record(
+    'One operation on a stack.',
+    resources={'type': 'array', 'items': {'$ref': '#/components/schemas/Resource'}},
+    **_OUTLINE,
+)
+LOG_PART = record(
+    "Some of a run's log.",
+    offset={**COUNT, 'description': 'Bytes before this part.'},
+    next={**COUNT, 'description': 'The offset to go on from.'},
+    text=STRING,
+    complete={**BOOLEAN, 'description': 'Whether nothing will come any more.'},
+    state=STATE_OF_RUN,
+    resources_done=COUNT,
+)
+
+GIVEN_INPUTS: Schema = {'type': 'object', 'description': "As the program's `inputs` say."}
+TTL = or_null({**STRING, 'description': 'How long it lasts, as `90m`, `8h`, `3d` or `PT8H`.'})
+NEW_STACK = closed(
+    'A stack to create.',
+    {
+        'program': STRING,
+        'name': {**STRING, 'pattern': f'^{NAME.pattern}$'},
+        'inputs': GIVEN_INPUTS,
+        'ttl': TTL,
+        'description': STRING,
+    },
+    required=['program', 'name'],
+)
+STACK_CHANGES = closed(
+    'What is to change; null takes it away (RFC 7396).',
+    {
+        'ttl': TTL,
+        'expires_at': or_null(TIME),
+        'owner': STRING,
+        'description': or_null(STRING),
+        'protected': or_null(BOOLEAN),
+    },
+    required=[],
+)
+NEW_RUN = closed(
+    'An operation to run on a stack.',
+    {
+        'operation': OPERATION,
+        'inputs': GIVEN_INPUTS,
+        'preview': {**STRING, 'description': 'Update as this preview says; it must still hold.'},
+        'accept': {**BOOLEAN, 'description': 'Whether a refresh takes over what it finds.'},
+        'queue': {**BOOLEAN, 'description': 'Whether to wait for the run that is in the way.'},
+    },
+    required=['operation'],
+)
+
+COMPONENTS = {
+    'Program': PROGRAM,
+    'Stack': STACK,
+    'Resource': RESOURCE,
+    'Run': RUN,
+    'RunOutline': RUN_OUTLINE,
+    'LogPart': LOG_PART,
+    'NewStack': NEW_STACK,
+    'StackChanges': STACK_CHANGES,
+    'NewRun': NEW_RUN,
+}
