@@ -80,7 +80,7 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Log with request ids, and begin what goes on beside the requests, in the worker that serves."""
+    """Log with request ids, and begin what goes on beside the requests, in the serving worker."""
     request_log.configure(settings.log_level, settings.log_format)
     # Only here: what it imports must not be loaded before the fork.
     from api import default_slots, start_platform

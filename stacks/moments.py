@@ -23,4 +23,7 @@ def moment(text: str) -> datetime:
     found = datetime.fromisoformat(text.replace('Z', '+00:00').replace('z', '+00:00'))
     if found.tzinfo is None:
         raise ValueError('must end with Z or an offset')
-    return found.astimezone(timezone.utc).replace(tzinfo=None)
+    try:
+        return found.astimezone(timezone.utc).replace(tzinfo=None)
+    except OverflowError as error:
+        raise ValueError('must be of the years 1 to 9999') from error
