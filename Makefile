@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := venv
 BIN := $(VENV)/bin
 # How many tests run side by side: they wait more than they compute.
-WORKERS ?= 3
+TEST_WORKERS ?= 3
 # What the warm engine must do as the stock CLI does, and how it ends.
 WARM_FAULTS := $(addprefix tests/warm/test_,equality.py random_programs.py surroundings.py ends.py \
 	interrupts.py other_threads.py callbacks.py)
@@ -15,7 +15,7 @@ serve:
 	$(BIN)/gunicorn api:api
 
 test: lint audit
-	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS)
 
 # What answers within a minute.
 unit: lint
@@ -27,7 +27,7 @@ setup:
 # Every fault with all its rounds, and the table of them: most of an hour.
 faults: setup
 	rm -f docs/reliability.md
-	$(BIN)/python -m pytest --whole --numprocesses $(WORKERS) tests/fuzz tests/faults $(WARM_FAULTS)
+	$(BIN)/python -m pytest --whole --numprocesses $(TEST_WORKERS) tests/fuzz tests/faults $(WARM_FAULTS)
 
 bench: setup
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-bench.txt

@@ -14,7 +14,13 @@ from setup.packages import PackagesError
 # The programs whose venvs are made ahead, so that no request has to wait for that.
 PROGRAMS = {
     'serving': ['burner-program'],
-    'testing': ['burner-program', 'tests/programs/held', 'tests/programs/raising'],
+    'testing': [
+        'burner-program',
+        'tests/programs/held',
+        'tests/programs/raising',
+        'tests/programs/files',
+        'programs/passwords',
+    ],
 }
 
 

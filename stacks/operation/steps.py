@@ -12,6 +12,7 @@ import basic_pulumi
 from basic_pulumi import BusyError, ProgramFailedError
 from stacks.operation.course import Course
 from stacks.operation.engines import OwnedEngine
+from stacks.operation.progress import name_of
 from stacks.operation.stopping import Stop
 from stacks.operation.task import Task
 from stacks.records import DESTROY, PREVIEW, REFRESH, UPDATE
@@ -135,7 +136,7 @@ def _insist_on_unprotected(stack: auto.Stack) -> None:
     """Refuse before anything is destroyed: Pulumi would destroy all others first."""
     deployment = stack.export_stack().deployment or {}
     found = deployment.get('resources') or []
-    protected = [each['urn'].rpartition('::')[2] for each in found if each.get('protect')]
+    protected = sorted(name_of(each['urn']) for each in found if each.get('protect'))
     if protected:
         raise ProgramFailedError(
             f'{", ".join(protected)} cannot be destroyed, as the program protects it. '

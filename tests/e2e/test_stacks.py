@@ -1,0 +1,127 @@
+"""Stacks that last, from the first request to the last, on the real engine."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.held import await_that
+from tests.paths import ROOT
+from tests.platform import TOKEN, Site, inputs, platform
+
+BLOCKS = re.compile(r'^```bash\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope='module')
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A service that all tests here share, each with stacks of its own."""
+    with platform(tmp_path_factory.mktemp('site')) as site:
+        yield site
+
+
+def test_documented_lines(site: Site) -> None:
+    """The lines of docs/rest.md run as they stand, one after the other."""
+    blocks = BLOCKS.findall((ROOT / 'docs' / 'rest.md').read_text())
+    script = '\n'.join(blocks).replace('localhost:8000', site.service.url)
+    done = subprocess.run(
+        ['bash', '-euo', 'pipefail', '-c', script],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"title": "Not Found"' in done.stdout  # of the stack that was destroyed
+
+
+def test_life(site: Site) -> None:
+    """A stack is made, previewed, updated, found changed outside, brought back, and destroyed."""
+    client = site.client
+    made = client.done(client.create('life', inputs('a', 'b')))
+    assert made['changes'] == {'create': 2}
+    assert site.existing('life') == {'a', 'b'}
+    preview = client.done(client.start('life', 'preview', inputs={'names': ['a', 'c']}))
+    assert preview['changes'] == {'same': 1, 'create': 1, 'delete': 1}
+    assert site.existing('life') == {'a', 'b'}
+    client.done(client.start('life', 'update', preview=preview['id']))
+    assert site.existing('life') == {'a', 'c'}
+    (site.files / 'stack.life-a').write_text('changed')
+    (site.files / 'stack.life-c').unlink()
+    client.done(client.start('life', 'refresh'))
+    assert client.get('/stacks/life')['drift']['changes'] == {'update': 1, 'delete': 1}
+    client.done(client.start('life', 'refresh', accept=True))
+    client.done(client.start('life', 'update'))
+    assert site.existing('life') == {'a', 'c'}
+    assert client.get('/stacks/life')['drift'] is None
+    client.done(client.destroy('life'))
+    assert site.existing('life') == set()
+    assert client.call('GET', '/stacks/life').status_code == 404
+    assert client.get('/runs?stack=life')['items'][0]['operation'] == 'destroy'
+
+
+def test_failure_in_words(site: Site) -> None:
+    """A run that fails names the resource and the reason, and the next update completes it."""
+    (site.files / 'fail-create').touch()
+    run = site.client.ended(site.client.create('failing', inputs('x')))
+    assert run['state'] == 'failed'
+    assert run['error']['resource'] == 'x'
+    assert 'the file cannot be created, says the test' in run['error']['message']
+    assert site.client.get('/stacks/failing')['state'] == 'failed'
+    (site.files / 'fail-create').unlink()
+    site.client.done(site.client.start('failing', 'update'))
+    assert site.existing('failing') == {'x'}
+    site.client.done(site.client.destroy('failing'))
+
+
+def test_protected_resource(site: Site) -> None:
+    """A destroy that meets a protected resource destroys nothing, and names it."""
+    site.client.done(site.client.create('guarded', inputs('p', 'q', protect=True)))
+    run = site.client.ended(site.client.destroy('guarded'))
+    assert run['state'] == 'failed'
+    assert 'p, q cannot be destroyed' in run['error']['message']
+    assert site.existing('guarded') == {'p', 'q'}
+    site.client.done(site.client.start('guarded', 'update', inputs={'protect': False}))
+    site.client.done(site.client.destroy('guarded'))
+
+
+def test_cancelled_in_mid_update(site: Site) -> None:
+    """A cancel lets the step under way end, keeps what was made, and the log says so."""
+    slow = site.files / 'slow'
+    slow.touch()
+    run = site.client.create('slowly', inputs('one', 'two'))
+    await_file(site.files / 'waiting-create')
+    site.client.order('POST', f'/runs/{run["id"]}/cancel')
+    slow.unlink()
+    assert site.client.ended(run)['state'] == 'cancelled'
+    assert 'Stopped; what was made so far is kept in the state.' in site.client.log(run)
+    assert site.client.get('/stacks/slowly')['state'] == 'incomplete'
+    site.client.done(site.client.start('slowly', 'update'))
+    assert site.existing('slowly') == {'one', 'two'}
+    site.client.done(site.client.destroy('slowly'))
+
+
+def test_secrets_nowhere(site: Site) -> None:
+    """A secret input is in the files made of it, and in nothing that the service keeps."""
+    run = site.client.done(site.client.create('secretly', inputs('s')))
+    assert TOKEN in (site.files / 'stack.secretly-s').read_text()
+    answers = [
+        site.client.call('GET', path).text
+        for path in ('/stacks/secretly', '/runs', f'/runs/{run["id"]}', f'/runs/{run["id"]}/log')
+    ]
+    assert 'the token is [secret]' in site.client.log(run)
+    assert not [answer for answer in answers if TOKEN in answer]
+    kept = [path for path in site.service.state.rglob('*') if path.is_file()]
+    assert not [path for path in kept if TOKEN.encode() in path.read_bytes()]
+    assert TOKEN not in site.service.log()
+    site.client.done(site.client.destroy('secretly'))
+
+
+def await_file(file: Path) -> None:
+    """Wait until a program has left a mark."""
+
+    await_that(file.exists)
+    file.unlink()
