@@ -53,7 +53,9 @@ class Catalogue:
             for folder in sorted(parent.iterdir())
             if not folder.name.startswith('.')
         ]
-        return [each for each in [*self._folders, *below] if (each / READ[0]).is_file()]
+        # Behind a link there is the same program, with the same venv.
+        found = [each.resolve() for each in [*self._folders, *below]]
+        return [each for each in found if (each / READ[0]).is_file()]
 
     def _read(self, folder: Path) -> Program:
         now = tuple(_state(folder / name) for name in READ)
