@@ -152,7 +152,18 @@ def executors(connection: sa.Connection) -> set[str]:
 def of_executor(connection: sa.Connection, executor: str) -> list[Row]:
     """Return the runs that a service has under way."""
     query = sa.select(runs).where(runs.c.executor == executor, runs.c.state == RUNNING)
-    return list(connection.execute(query.with_for_update()))
+    return list(connection.execute(query))
+
+
+def locked(connection: sa.Connection, run_id: str, executor: str) -> Row | None:
+    """Return a run that nobody else changes until the transaction ends; None when not that one's.
+
+    Whoever also locks its stack does that before.
+    """
+    query = sa.select(runs).where(
+        runs.c.id == run_id, runs.c.executor == executor, runs.c.state == RUNNING
+    )
+    return connection.execute(query.with_for_update()).one_or_none()
 
 
 def requeue(connection: sa.Connection, run_id: str, attempts: int) -> None:
