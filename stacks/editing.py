@@ -38,14 +38,18 @@ def columns(settings: Settings, changes: Mapping[str, Any]) -> Columns:
 
 def _ttl(settings: Settings, value: Any) -> Columns:
     if value is None:
-        return _expiring(lifetime.at(settings, None))
+        lifetime.insist_on_no_limit(settings, '/ttl')
+        return _expiring(None)
     if not isinstance(value, str):
         raise InvalidError([Flaw('/ttl', 'must be a time as 8h, or null')])
     return _expiring(lifetime.after(settings, value))
 
 
 def _expires_at(settings: Settings, value: Any) -> Columns:
-    if not isinstance(value, str | None):
+    if value is None:
+        lifetime.insist_on_no_limit(settings, '/expires_at')
+        return _expiring(None)
+    if not isinstance(value, str):
         raise InvalidError([Flaw('/expires_at', 'must be a moment, or null')])
     return _expiring(lifetime.at(settings, value))
 
