@@ -23,6 +23,8 @@ class Stop:
         self._wanted = threading.Event()
         self._wishes = 0
         self._heard = 0
+        self._is_over = False
+        self._changing = threading.Lock()
         self.is_cancel = False
 
     @property
@@ -51,8 +53,14 @@ class Stop:
         """Let time pass, unless the operation is to stop."""
         self._wanted.wait(seconds)
 
+    def end(self) -> None:
+        """Be told that the operation is over: from now on, its engine's commands are another's."""
+        with self._changing:
+            self._is_over = True
+
     def _want(self, wishes: int) -> None:
         self._wanted.set()
-        self._wishes = max(self._wishes, wishes)
-        if self._heard < self._wishes and self._interrupt():
-            self._heard += 1
+        with self._changing:
+            self._wishes = max(self._wishes, wishes)
+            if self._heard < self._wishes and not self._is_over and self._interrupt():
+                self._heard += 1

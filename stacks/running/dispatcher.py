@@ -117,14 +117,15 @@ class Dispatcher:
         while not self._draining.is_set():
             heard = self._bell.rings
             try:
-                row = self._claim()
+                if row := self._claim():
+                    self._do(row)
+                    continue
             except UnavailableError as error:
                 logger.warning('no run can be taken: %s', error)
-                row = None
-            if row is None:
-                self._bell.wait(heard, POLL)
-            else:
-                self._do(row)
+            except Exception:
+                # The thread must not end: there is no other one in its place.
+                logger.exception('a worker met a defect')
+            self._bell.wait(heard, POLL)
 
     def _claim(self) -> Row | None:
         # A look first: taking needs the database for itself, where that is a file.
@@ -161,8 +162,12 @@ class Dispatcher:
             course.line(f'Attempt {row.attempts} of {MOST_ATTEMPTS} to do this run.')
         run = RunningRun(row, task, course, Stop(engine.interrupt))
         self._running[row.id] = run
-        outcome = self._operator.perform(task, engine, course, run.stop)
-        self._stored(lambda connection: self._end(connection, run, outcome))
+        try:
+            outcome = self._operator.perform(task, engine, course, run.stop)
+        finally:
+            run.stop.end()
+        with run.ending():
+            self._stored(lambda connection: self._end(connection, run, outcome))
 
     def _end(self, connection: sa.Connection, run: RunningRun, outcome: Outcome) -> None:
         if outcome.state:
@@ -190,7 +195,7 @@ class Dispatcher:
 
 
 def _fail(connection: sa.Connection, row: Row) -> None:
-    runs.change(connection, row.id, row.executor, state=FAILED, error=DEFECT, ended_at=now())
     stack = stacks.by_name(connection, row.stack, lock=True)
-    if stack is not None:
-        stacks.change(connection, stack.id, state='incomplete')
+    values = {'state': FAILED, 'error': DEFECT, 'ended_at': now()}
+    if runs.change(connection, row.id, row.executor, **values):
+        running_run.cut_short(connection, stack, row.operation)

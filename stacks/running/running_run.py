@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +17,7 @@ from stacks.operation.stopping import Stop
 from stacks.operation.task import Outcome, Task
 from stacks.records import DESTROY, FAILED, PREVIEW, REFRESH, SUCCEEDED, UPDATE
 from stacks.store import logs, runs, stacks
+from stacks.store.database import Database
 from stacks.store.stacks import Row
 
 # What a stack is while something is done with it; other operations leave its state as it is.
@@ -44,9 +48,16 @@ def begin(connection: sa.Connection, row: Row) -> Task:
         decided_on=_digest_of(connection, row.preview),
         inputs=row.inputs,
         accept=row.accept,
-        is_unsure=stack.state in UNSURE,
+        # The same run was put off before, in its midst.
+        is_unsure=stack.state in UNSURE or stack.changed_by == row.number,
         is_repeated=row.attempts > 1,
     )
+
+
+def cut_short(connection: sa.Connection, stack: Row | None, operation: str) -> None:
+    """Note of a stack that an operation on it has ended somewhere in its midst."""
+    if stack is not None and operation in MEANWHILE:
+        stacks.change(connection, stack.id, state='incomplete')
 
 
 def _digest_of(connection: sa.Connection, preview: str | None) -> str:
@@ -64,26 +75,48 @@ class RunningRun:
         self.stop = stop
         self._log_size: int = row.log_size
         self._stored: list[dict[str, Any]] = row.resources
+        # Of the log: taken from the course, and not known to be stored.
+        self._text = ''
+        self._storing = threading.Lock()
 
-    def store(self, connection: sa.Connection) -> None:
-        """Store what is new.
+    def store(self, database: Database) -> None:
+        """Store what is new, unless its end is just being stored.
 
         Raises LostError when another service does the run now.
         """
+        if not self._storing.acquire(blocking=False):
+            return
+        try:
+            self._store(database)
+        finally:
+            self._storing.release()
+
+    def _store(self, database: Database) -> None:
         resources = self.course.resources()
-        text = self.course.take_log()
-        if text or resources != self._stored:
-            self._write(connection, text, resources=resources, changes=self.course.changes())
-            self._stored = resources
+        self._text += self.course.take_log()
+        if self._text or resources != self._stored:
+            with database.writing() as connection:
+                changes = self.course.changes()
+                end = self._write(connection, resources=resources, changes=changes)
+            self._log_size, self._text, self._stored = end, '', resources
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Store nothing else in the body, which stores the end, and may try so several times."""
+        with self._storing:
+            self._text += self.course.take_log(is_last=True)
+            yield
 
     def end(self, connection: sa.Connection, outcome: Outcome) -> None:
         """Store how it ended, in all places at once.
 
         Raises LostError when another service does the run now.
         """
+        stack = stacks.by_name(connection, self.row.stack, lock=True)
+        if stack is None:
+            raise LostError
         self._write(
             connection,
-            self.course.take_log(is_last=True),
             state=outcome.state,
             digest=outcome.digest,
             error=outcome.error,
@@ -91,25 +124,27 @@ class RunningRun:
             changes=self.course.changes(),
             ended_at=now(),
         )
-        stack = stacks.by_name(connection, self.row.stack, lock=True)
-        assert stack is not None
         if self.task.operation == DESTROY and outcome.state == SUCCEEDED:
             stacks.remove(connection, stack.id)
         else:
             stacks.change(connection, stack.id, **self._changes(stack, outcome))
 
     def put_off(self, connection: sa.Connection, attempts: int) -> None:
-        """Put the run back into the queue, with its log so far."""
-        self._write(connection, self.course.take_log(is_last=True))
+        """Put the run back into the queue, with its log so far.
+
+        Raises LostError when another service does the run now.
+        """
+        self._write(connection)
         runs.requeue(connection, self.row.id, attempts)
 
-    def _write(self, connection: sa.Connection, text: str, **values: Any) -> None:
-        if text:
-            logs_end = logs.append(connection, self.row.id, self._log_size, text)
-            values['log_size'] = logs_end
-        if not runs.change(connection, self.row.id, self.row.executor, **values):
+    def _write(self, connection: sa.Connection, **values: Any) -> int:
+        """Change the run, and return how long its log is."""
+        end = self._log_size + len(self._text.encode())
+        if not runs.change(connection, self.row.id, self.row.executor, log_size=end, **values):
             raise LostError
-        self._log_size = values.get('log_size', self._log_size)
+        if self._text:
+            logs.append(connection, self.row.id, self._log_size, self._text)
+        return end
 
     def _changes(self, stack: Row, outcome: Outcome) -> dict[str, Any]:
         """Return what changes of a stack that stays."""
