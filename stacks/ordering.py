@@ -65,6 +65,7 @@ class Ordering:
         active = runs.active(connection, row.id)
         if request.operation == DESTROY:
             if under_way := [each for each in active if each.operation == DESTROY]:
+                remember(connection, caller.name, request.key, under_way[0].id)
                 return runs.shown(under_way[0])
             insist_on_unprotected(row)
         insist_on_version(row, request.version)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from stacks.errors import ConflictError
 from stacks.records import DESTROY, Run
 from stacks.requests import Key
+from stacks.running import running_run
 from stacks.store import runs, stacks
 from stacks.store.stacks import Row
 
@@ -37,6 +38,20 @@ def queue_run(
     )
     stacks.change(connection, stack.id, last_run=run_id)
     return run_id
+
+
+def note_withdrawn(connection: sa.Connection, run: Row, stack: Row | None) -> None:
+    """Note what a stack is, now that a run of it that waited will not be done.
+
+    run: as it was while it waited.
+    """
+    if stack is None:
+        return
+    if run.started_at is not None:
+        # It was put off in its midst.
+        running_run.cut_short(connection, stack, run.operation)
+    elif stack.state == 'creating' and not runs.active(connection, stack.id):
+        stacks.change(connection, stack.id, state='incomplete')
 
 
 def known_run(connection: sa.Connection, caller: str, key: Key | None) -> Run | None:
