@@ -74,7 +74,7 @@ class Engines:
     @contextmanager
     def lease(self, program: str) -> Iterator[OwnedEngine]:
         """Borrow an engine; the one that ran the program last, as it is the warmest for that."""
-        engine = self._take(program) or self._own_next()
+        engine = self._take(program) or self._new()
         try:
             engine.last_program = program
             yield engine
@@ -108,6 +108,14 @@ class Engines:
                 return self._free.pop(0)
             self._unopened -= 1
             return None
+
+    def _new(self) -> OwnedEngine:
+        try:
+            return self._own_next()
+        except BaseException:
+            with self._changing:
+                self._unopened += 1
+            raise
 
     def _own_next(self) -> OwnedEngine:
         for number in range(MOST):
