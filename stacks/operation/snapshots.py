@@ -11,17 +11,22 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from settings import DAY
 from stacks import programs
 from stacks.programs import PROJECT_FILE, Program
 
 # Of a copy that is not whole yet.
 UNFINISHED = '.unfinished-'
+# Seconds that a copy is kept since it was last taken: a run that uses it may be under way, and the
+# records name its program only at its end.
+KEPT = 2 * DAY
 
 
 class Snapshots:
@@ -35,16 +40,20 @@ class Snapshots:
         """Return the copy of a program as it is now."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         known = self._place(program, programs.digest(program.folder))
-        return known if known.is_dir() else self._copy(program)
+        taken = known if known.is_dir() else self._copy(program)
+        os.utime(taken)
+        return taken
 
     def kept(self, digest: str) -> Path | None:
         """Return an earlier copy; None where there is none on this host."""
         return next(self._folder.glob(f'{digest}.*'), None) if digest else None
 
     def remove_all_but(self, digests: Collection[str]) -> None:
-        """Remove the copies that nobody needs any more."""
-        for folder in self._folder.glob('[!.]*'):
-            if digest_of(folder) not in digests:
+        """Remove the copies that nobody needs any more, and what killed makers left of some."""
+        needed = {each for each in digests if each}  # What is not whole yet has none.
+        before = time.time() - KEPT
+        for folder in self._folder.glob('*'):
+            if digest_of(folder) not in needed and _time_of(folder) < before:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _place(self, program: Program, digest: str) -> Path:
@@ -69,6 +78,13 @@ class Snapshots:
 def digest_of(copy: Path) -> str:
     """Return the digest of the program that a copy is of."""
     return copy.name.partition('.')[0]
+
+
+def _time_of(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:  # Another service has removed it just now.
+        return time.time()
 
 
 def settings_of(folder: Path, stack: str) -> Path:
