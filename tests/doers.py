@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -79,9 +79,11 @@ class Flaky(Database):
         self.lost = 0
         self.is_done = False
 
-    def reading(self) -> AbstractContextManager[sa.Connection]:
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
         self._answer()
-        return super().reading()
+        with super().reading() as connection:
+            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
