@@ -98,7 +98,8 @@ def site(folder: Path, **given: Any) -> Site:
     settings = Settings(state_dir=folder, programs_dir=folder / 'catalogue', **given)
     write_program(settings.programs_dir / 'token', 'token')
     catalogue = Catalogue([], [settings.programs_dir])
-    return Site(settings, catalogue, database.connect('', folder))
+    vault()  # Threads that made it at once would make several.
+    return Site(settings, catalogue, database.connect(settings.database_url, folder))
 
 
 def order(name: str = 'one', **given: Any) -> NewStack:

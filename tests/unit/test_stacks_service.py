@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -53,7 +54,7 @@ def test_comes_up(begin: Begin, tmp_path: Path) -> None:
     """A service comes up, leaves no sign of life at its end, and comes up again."""
     for _ in range(2):
         found = begin()
-        await_that(lambda found=found: is_up(found))
+        await_that(functools.partial(is_up, found))
         assert list((tmp_path / 'services').iterdir())
         found.close()
         assert list((tmp_path / 'services').iterdir()) == []
