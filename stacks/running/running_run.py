@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+import metrics
 from stacks.moments import aware, now
 from stacks.operation.course import Course
 from stacks.operation.stopping import Stop
@@ -91,6 +92,7 @@ class RunningRun:
             changes=self.course.changes(),
             ended_at=now(),
         )
+        metrics.OPERATIONS.labels(self.task.operation, outcome.state).inc()
         stack = stacks.by_name(connection, self.row.stack, lock=True)
         assert stack is not None
         if self.task.operation == DESTROY and outcome.state == SUCCEEDED:
