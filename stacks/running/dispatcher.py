@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+import metrics
 from audit import audited, current_caller
 from settings import CANCEL_GRACE, Settings
 from stacks.errors import UnavailableError
@@ -167,17 +168,24 @@ class Dispatcher:
         finally:
             run.stop.end()
         with run.ending():
-            self._stored(lambda connection: self._end(connection, run, outcome))
+            state = self._stored(lambda connection: self._end(connection, run, outcome))
+        # Once it is stored, and so once, however often that was tried.
+        if state:
+            metrics.OPERATIONS.labels(row.operation, state).inc()
 
-    def _end(self, connection: sa.Connection, run: RunningRun, outcome: Outcome) -> None:
-        if outcome.state:
-            run.end(connection, outcome)
-        elif run.stop.is_wanted:  # The service is shutting down, which is no attempt.
+    def _end(self, connection: sa.Connection, run: RunningRun, outcome: Outcome) -> str:
+        """Store how a run has ended, and return that; nothing where it is to be done again."""
+        if not outcome.state and run.stop.is_wanted:
+            # The service is shutting down, which is no attempt.
             run.put_off(connection, run.row.attempts - 1)
-        elif run.row.attempts < MOST_ATTEMPTS:
+        elif not outcome.state and run.row.attempts < MOST_ATTEMPTS:
             run.put_off(connection, run.row.attempts)
-        else:
+        elif not outcome.state:
             run.end(connection, replace(outcome, state=INTERRUPTED, error=DIED))
+            return INTERRUPTED
+        else:
+            run.end(connection, outcome)
+        return outcome.state
 
     def _stored(self, action: Callable[[sa.Connection], Result]) -> Result:
         """Do something in the database as soon as it answers.

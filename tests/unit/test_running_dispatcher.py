@@ -6,12 +6,13 @@ import threading
 
 import pytest
 
+import metrics
 from stacks.operation.course import Course
 from stacks.operation.stopping import Stop
 from stacks.operation.task import Outcome, Task
 from stacks.records import Run
 from stacks.requests import NewRun
-from tests.doers import Work, await_that, doing, hurried, until_stopped
+from tests.doers import Doer, FakeOperator, Work, await_that, doing, hurried, until_stopped
 from tests.fake_pulumi import Meeting
 from tests.records import ANNA, Site, order
 
@@ -48,6 +49,28 @@ def test_done(site: Site) -> None:
     assert log_of(site, run) == 'update of one\n'
     stack = site.stack('one')
     assert (stack.state, stack.digest) == ('ready', 'd' * 64)
+
+
+def counted(operation: str, outcome: str) -> float:
+    labels = {'operation': operation, 'outcome': outcome}
+    return metrics.REGISTRY.get_sample_value('operations_total', labels) or 0.0
+
+
+def test_counted(site: Site) -> None:
+    """Each run that ends counts once, however often its end has to be stored."""
+    before = counted('update', 'failed')
+    run = site.platform.create(ANNA, order())
+    doer = Doer(site, FakeOperator())
+
+    def work(task: Task, course: Course, stop: Stop) -> Outcome:
+        doer.database.lost = 1
+        return Outcome('failed')
+
+    doer.operator.work = work
+    doer.start()
+    ended(site, run)
+    doer.close()
+    assert counted('update', 'failed') == before + 1
 
 
 def test_destroyed(site: Site) -> None:
