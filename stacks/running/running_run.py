@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from datetime import datetime
 from typing import Any
@@ -45,7 +46,8 @@ def begin(connection: sa.Connection, row: Row) -> Task:
         inputs=row.inputs,
         accept=row.accept,
         is_unsure=stack.state in UNSURE,
-        is_repeated=row.attempts > 1,
+        # One that was put off has said so.
+        is_repeated=row.attempts > 1 or row.log_size > 0,
     )
 
 
@@ -62,8 +64,11 @@ class RunningRun:
         self.task = task
         self.course = course
         self.stop = stop
-        self._log_size: int = row.log_size
         self._stored: list[dict[str, Any]] = row.resources
+        # What of the log is not known to be stored, and how many bytes come before that.
+        self._text = b''
+        self._text_at: int = row.log_size
+        self._writing = threading.Lock()
 
     def store(self, connection: sa.Connection) -> None:
         """Store what is new.
@@ -71,10 +76,11 @@ class RunningRun:
         Raises LostError when another service does the run now.
         """
         resources = self.course.resources()
-        text = self.course.take_log()
-        if text or resources != self._stored:
-            self._write(connection, text, resources=resources, changes=self.course.changes())
-            self._stored = resources
+        found: dict[str, Any] = {}
+        if resources != self._stored:
+            found = {'resources': resources, 'changes': self.course.changes()}
+        self._write(connection, **found)
+        self._stored = resources
 
     def end(self, connection: sa.Connection, outcome: Outcome) -> None:
         """Store how it ended, in all places at once.
@@ -83,7 +89,7 @@ class RunningRun:
         """
         self._write(
             connection,
-            self.course.take_log(is_last=True),
+            is_last=True,
             state=outcome.state,
             digest=outcome.digest,
             error=outcome.error,
@@ -99,17 +105,27 @@ class RunningRun:
             stacks.change(connection, stack.id, **self._changes(stack, outcome))
 
     def put_off(self, connection: sa.Connection, attempts: int) -> None:
-        """Put the run back into the queue, with its log so far."""
-        self._write(connection, self.course.take_log(is_last=True))
+        """Put the run back into the queue, with its log so far.
+
+        Raises LostError when another service does the run now.
+        """
+        self._write(connection, is_last=True, attempts=attempts)
         runs.requeue(connection, self.row.id, attempts)
 
-    def _write(self, connection: sa.Connection, text: str, **values: Any) -> None:
-        if text:
-            logs_end = logs.append(connection, self.row.id, self._log_size, text)
-            values['log_size'] = logs_end
-        if not runs.change(connection, self.row.id, self.row.executor, **values):
-            raise LostError
-        self._log_size = values.get('log_size', self._log_size)
+    def _write(self, connection: sa.Connection, is_last: bool = False, **values: Any) -> None:
+        # An earlier transaction may have failed, or have seemed to: the database knows.
+        with self._writing:
+            stored = runs.log_size(connection, self.row.id, self.row.executor)
+            if stored is None:
+                raise LostError
+            self._text = self._text[max(0, stored - self._text_at) :]
+            self._text += self.course.take_log(is_last).encode()
+            self._text_at = stored
+            if self._text:
+                end = logs.append(connection, self.row.id, stored, self._text.decode())
+                values['log_size'] = end
+            if values:
+                runs.change(connection, self.row.id, self.row.executor, **values)
 
     def _changes(self, stack: Row, outcome: Outcome) -> dict[str, Any]:
         """Return what changes of a stack that stays."""

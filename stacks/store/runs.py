@@ -115,6 +115,17 @@ def change(connection: sa.Connection, run_id: str, executor: str, **values: Any)
     return bool(changed.rowcount)
 
 
+def log_size(connection: sa.Connection, run_id: str, executor: str) -> int | None:
+    """Return how long the log of a run is; None when that service does not do it any more.
+
+    Nobody else changes the run until the transaction ends.
+    """
+    query = sa.select(runs.c.log_size).where(
+        runs.c.id == run_id, runs.c.executor == executor, runs.c.state == RUNNING
+    )
+    return connection.execute(query.with_for_update()).scalar_one_or_none()
+
+
 def cancel_queued(connection: sa.Connection, run_id: str) -> bool:
     """End a run that has not begun; False when it has."""
     changed = connection.execute(
