@@ -23,6 +23,8 @@ class Stop:
         self._wanted = threading.Event()
         self._wishes = 0
         self._heard = 0
+        self._is_over = False
+        self._changing = threading.Lock()
         self.is_cancel = False
 
     @property
@@ -38,9 +40,14 @@ class Stop:
         self.is_cancel = True
         self._want(wishes)
 
-    def put_off(self) -> None:
+    def put_off(self, wishes: int = 1) -> None:
         """Have it stop, to be done again later."""
-        self._want(1)
+        self._want(wishes)
+
+    def over(self) -> None:
+        """Be told that it has ended: what its engine does from now on is something else."""
+        with self._changing:
+            self._is_over = True
 
     def check(self) -> None:
         """Raise StoppedError when the operation is to stop."""
@@ -52,7 +59,10 @@ class Stop:
         self._wanted.wait(seconds)
 
     def _want(self, wishes: int) -> None:
-        self._wanted.set()
-        self._wishes = max(self._wishes, wishes)
-        if self._heard < self._wishes and self._interrupt():
-            self._heard += 1
+        with self._changing:
+            if self._is_over:
+                return
+            self._wanted.set()
+            self._wishes = max(self._wishes, wishes)
+            if self._heard < self._wishes and self._interrupt():
+                self._heard += 1
