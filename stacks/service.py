@@ -16,6 +16,7 @@ from stacks.running import presence
 from stacks.running.dispatcher import Dispatcher
 from stacks.running.housekeeping import Housekeeping
 from stacks.running.keeper import Keeper
+from stacks.running.presence import Presence
 from stacks.running.waiting import Bell
 from stacks.store import database
 from stacks.store.database import Database, DatabaseError
@@ -75,22 +76,26 @@ class Service:
     def _run(self) -> None:
         while not self._ending.is_set():
             try:
-                records = self._open()
+                records, here = self._open()
             except NOT_YET as error:
                 logger.error('the platform cannot come up: %s', error)
                 self._ending.wait(RETRY)
             else:
-                self._serve(records)
+                self._serve(records, here)
 
-    def _open(self) -> Records:
+    def _open(self) -> tuple[Records, Presence]:
         # Of the owner alone, as all that is in it.
         state_dir = environment.state_dir(self._settings)
         opened = database.connect(self._settings.database_url, state_dir)
-        return Records(opened, _vault(opened, environment.passphrase(self._settings)))
+        try:
+            vault = _vault(opened, environment.passphrase(self._settings))
+            return Records(opened, vault), presence.of_this_process(opened, state_dir)
+        except NOT_YET:
+            opened.close()
+            raise
 
-    def _serve(self, records: Records) -> None:
+    def _serve(self, records: Records, here: Presence) -> None:
         """Have runs done until the service ends."""
-        here = presence.of_this_process(records.database, self._settings.state_dir)
         operator = Operator(self._settings, self._catalogue, records.vault)
         dispatcher = Dispatcher(self._settings, records.database, here, operator, self._bell)
         housekeeping = Housekeeping(self._settings, records.database, operator.snapshots)
