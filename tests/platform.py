@@ -124,14 +124,10 @@ class Site:
 @contextmanager
 def platform(folder: Path, **settings: str) -> Iterator[Site]:
     """Serve the catalogue and the program of files, and wait until the platform is up."""
-    programs, files = folder / 'programs', folder / 'files'
-    files.mkdir(exist_ok=True)
-    if not programs.exists():
-        programs.mkdir()
-        for source in (ROOT / 'programs' / 'passwords', ROOT / 'tests' / 'programs' / 'files'):
-            (programs / source.name).symlink_to(source)
+    lay_out(folder)
+    files = folder / 'files'
     given = {
-        'PROGRAMS_DIR': str(programs),
+        'PROGRAMS_DIR': str(folder / 'programs'),
         'CHILD_ENV': 'FILES',
         'FILES': str(files),
         'STATE_DIR': str(folder / 'state'),
@@ -141,6 +137,16 @@ def platform(folder: Path, **settings: str) -> Iterator[Site]:
         site = Site(service, files)
         site.client.wait_until_up()
         yield site
+
+
+def lay_out(folder: Path) -> None:
+    """Make the folders of the programs and of the files, where they are not there yet."""
+    (folder / 'files').mkdir(exist_ok=True)
+    programs = folder / 'programs'
+    if not programs.exists():
+        programs.mkdir()
+        for source in (ROOT / 'programs' / 'passwords', ROOT / 'tests' / 'programs' / 'files'):
+            (programs / source.name).symlink_to(source)
 
 
 def inputs(*names: str, **more: Any) -> dict[str, Any]:

@@ -27,15 +27,76 @@ STOP_DEADLINE = 30.0
 USER = 'postgres'
 
 
+class Server:
+    """The server's process, which a test may stop and start again."""
+
+    def __init__(self, command: list[Any], log: Path, owner: dict[str, Any]) -> None:
+        self._command = command
+        self._log = log
+        self._owner = owner
+        self.process = self._started()
+
+    def start(self) -> None:
+        """Start it again, with the same data on the same port."""
+        self.process = self._started()
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop it in the quick way, which ends open connections.
+
+        how: SIGQUIT for at once, as in a crash.
+        """
+        self.process.send_signal(how)
+        try:
+            self.process.wait(STOP_DEADLINE)
+        finally:
+            self.process.kill()
+            self.process.wait()
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        with self._log.open('ab') as log:
+            return subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._owner
+            )
+
+
 @dataclass(frozen=True)
 class Database:
     """A database: its URL, and the file with its password, in PostgreSQL's own form."""
 
     url: str
     passfile: Path
+    server: Server
+
+    @property
+    def password(self) -> str:
+        return self.passfile.read_text().rpartition(':')[2]
 
     def connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self.url, passfile=str(self.passfile))
+
+    def wait_until_ready(self) -> None:
+        ends_at = time.monotonic() + START_DEADLINE
+        while True:
+            try:
+                self.connect().close()
+                return
+            except psycopg.OperationalError:
+                assert self.server.process.poll() is None, self.server.log()
+                assert time.monotonic() < ends_at, self.server.log()
+                time.sleep(0.05)  # it says when it is ready to nobody but its log
+
+    @contextmanager
+    def gone(self, how: signal.Signals = signal.SIGINT) -> Iterator[None]:
+        """Have the server be gone in the body, and be back after it."""
+        self.server.stop(how)
+        try:
+            yield
+        finally:
+            self.server.start()
+            self.wait_until_ready()
 
 
 @contextmanager
@@ -66,34 +127,22 @@ def postgres(connections: int = 100) -> Iterator[Database]:
             **owner,
         )
         port = _free_port()
-        with (folder / 'log').open('wb') as log:
-            server = subprocess.Popen(
-                [
-                    *(binaries / 'postgres', '-D', data, '-h', '127.0.0.1', '-p', str(port)),
-                    *('-k', '', '-c', f'max_connections={connections}'),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                **owner,
-            )
+        command = [
+            *(binaries / 'postgres', '-D', data, '-h', '127.0.0.1', '-p', str(port)),
+            *('-k', '', '-c', f'max_connections={connections}'),
+        ]
+        server = Server(command, folder / 'log', owner)
         try:
             passfile = folder / 'passfile'
             passfile.touch(0o600)
             passfile.write_text(f'*:*:*:{USER}:{password.read_text()}')
             # Pulumi's driver asks for TLS unless it is told not to.
             url = f'postgres://{USER}@127.0.0.1:{port}/{USER}?sslmode=disable'
-            found = Database(url, passfile)
-            _wait_until_ready(server, found, folder / 'log')
+            found = Database(url, passfile, server)
+            found.wait_until_ready()
             yield found
         finally:
-            # The quick kind of shutdown, which ends open connections.
-            server.send_signal(signal.SIGINT)
-            try:
-                server.wait(STOP_DEADLINE)
-            finally:
-                server.kill()
-                server.wait()
+            server.stop()
 
 
 def _installed() -> Path:
@@ -125,15 +174,3 @@ def _unprivileged(installed: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
 def _free_port() -> int:
     with socket.create_server(('127.0.0.1', 0)) as probe:
         return int(probe.getsockname()[1])
-
-
-def _wait_until_ready(server: subprocess.Popen[bytes], database: Database, log: Path) -> None:
-    ends_at = time.monotonic() + START_DEADLINE
-    while True:
-        try:
-            database.connect().close()
-            return
-        except psycopg.OperationalError:
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < ends_at, log.read_text()
-            time.sleep(0.05)  # it says when it is ready to nobody but its log

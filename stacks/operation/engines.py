@@ -7,7 +7,7 @@ long run never has a slot wait.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,13 +23,21 @@ MOST = 256
 
 
 class OwnedEngine:
-    """An engine, its file, and which program it ran last."""
+    """An engine, its file, which program it ran last, and for which stack it works now."""
 
-    def __init__(self, settings: Settings, file: Ownership, name: str) -> None:
+    def __init__(
+        self, settings: Settings, file: Ownership, name: str, fellows: Collection[OwnedEngine]
+    ) -> None:
+        """Take an owned file.
+
+        fellows: all engines of this process.
+        """
         self.last_program = ''
+        self.stack = ''
         self._settings = settings
         self._file = file
         self._name = name
+        self._fellows = fellows
         self._command: WarmPulumi | ColdPulumi | None = None
         self._variables: dict[str, str] = {}
 
@@ -48,8 +56,12 @@ class OwnedEngine:
 
     @property
     def idle(self) -> set[int]:
-        """The pids whose locks are nobody's while this engine does nothing."""
-        return self._file.idle
+        """The pids whose locks on this engine's stack are nobody's while it does nothing.
+
+        Those of its fellows too: one that lives leaves its lock where the backend was away.
+        """
+        others = (each for each in list(self._fellows) if each.stack != self.stack)
+        return self._file.idle.union(*(each._file.idle for each in others))
 
     def interrupt(self) -> bool:
         """Cancel the command that runs, as Ctrl-C would; return whether there was one."""
@@ -68,18 +80,20 @@ class Engines:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._free: list[OwnedEngine] = []
+        self._all: list[OwnedEngine] = []
         self._unopened = settings.workers
         self._changing = threading.Lock()
 
     @contextmanager
-    def lease(self, program: str) -> Iterator[OwnedEngine]:
+    def lease(self, program: str, stack: str) -> Iterator[OwnedEngine]:
         """Borrow an engine; the one that ran the program last, as it is the warmest for that."""
         engine = self._take(program) or self._new()
         try:
-            engine.last_program = program
+            engine.last_program, engine.stack = program, stack
             yield engine
         finally:
             with self._changing:
+                engine.stack = ''
                 self._free.append(engine)
 
     def end_leftovers(self) -> None:
@@ -124,7 +138,9 @@ class Engines:
             except BlockingIOError:
                 continue
             file.end_leftovers()
-            return OwnedEngine(self._settings, file, str(number))
+            engine = OwnedEngine(self._settings, file, str(number), self._all)
+            self._all.append(engine)
+            return engine
         raise RuntimeError(f'all {MOST} names of engines are in use')
 
     def _folder(self) -> Path:

@@ -40,9 +40,9 @@ class Stop:
         self.is_cancel = True
         self._want(wishes)
 
-    def put_off(self) -> None:
+    def put_off(self, wishes: int = 1) -> None:
         """Have it stop, to be done again later."""
-        self._want(1)
+        self._want(wishes)
 
     def check(self) -> None:
         """Raise StoppedError when the operation is to stop."""
@@ -59,8 +59,10 @@ class Stop:
             self._is_over = True
 
     def _want(self, wishes: int) -> None:
-        self._wanted.set()
         with self._changing:
+            if self._is_over:
+                return
+            self._wanted.set()
             self._wishes = max(self._wishes, wishes)
-            if self._heard < self._wishes and not self._is_over and self._interrupt():
+            if self._heard < self._wishes and self._interrupt():
                 self._heard += 1

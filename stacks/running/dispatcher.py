@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from audit import audited, current_caller
 from settings import CANCEL_GRACE, Settings
 from stacks.errors import UnavailableError
 from stacks.moments import now
+from stacks.operation.course import Course
 from stacks.operation.engines import Engines, OwnedEngine
 from stacks.operation.operator import Operator
 from stacks.operation.stopping import Stop
@@ -74,7 +76,8 @@ class Dispatcher:
         self._bell = bell
         self._draining = threading.Event()
         self._drained_at = 0.0
-        self._running: dict[str, RunningRun] = {}
+        # By thread: a run that another service took over may come back before it has stopped here.
+        self._running: dict[int, RunningRun] = {}
         self._threads = [
             threading.Thread(target=self._work, name=f'worker-{number}', daemon=True)
             for number in range(settings.workers)
@@ -101,10 +104,10 @@ class Dispatcher:
         if self._draining.is_set() and time.monotonic() > ends_at:
             self.put_off_all()
 
-    def put_off_all(self) -> None:
+    def put_off_all(self, wishes: int = 1) -> None:
         """Stop what runs, to be done again."""
         for run in self.running:
-            run.stop.put_off()
+            run.stop.put_off(wishes)
 
     def join(self) -> None:
         """Wait until nothing runs, and end the engines; at last also what does not stop."""
@@ -142,7 +145,10 @@ class Dispatcher:
     def _do(self, row: Row) -> None:
         current_caller.set(row.caller)
         try:
-            with audited(row.stack, row.operation), self.engines.lease(row.program) as engine:
+            with (
+                audited(row.stack, row.operation),
+                self.engines.lease(row.program, row.stack) as engine,
+            ):
                 self._do_with(engine, row)
         except LostError:
             logger.warning('run %s is done by another service now', row.id)
@@ -153,25 +159,37 @@ class Dispatcher:
             logger.exception('run %s met a defect', row.id)
             self._stored(lambda connection: _fail(connection, row))
         finally:
-            self._running.pop(row.id, None)
+            self._running.pop(threading.get_ident(), None)
             self._bell.ring()
 
     def _do_with(self, engine: OwnedEngine, row: Row) -> None:
         task = self._stored(lambda connection: running_run.begin(connection, row))
         course = self._operator.course(task, row.log_size)
-        if task.is_repeated:
+        if row.attempts > 1:
             course.line(f'Attempt {row.attempts} of {MOST_ATTEMPTS} to do this run.')
         run = RunningRun(row, task, course, Stop(engine.interrupt))
-        self._running[row.id] = run
+        self._running[threading.get_ident()] = run
+        absences = self._database.absences
         try:
             outcome = self._operator.perform(task, engine, course, run.stop)
         finally:
             run.stop.end()
+        if outcome.state == FAILED and row.attempts < MOST_ATTEMPTS:
+            outcome = self._judged(outcome, course, absences)
         with run.ending():
             state = self._stored(lambda connection: self._end(connection, run, outcome))
         # Once it is stored, and so once, however often that was tried.
         if state:
             metrics.OPERATIONS.labels(row.operation, state).inc()
+
+    def _judged(self, outcome: Outcome, course: Course, absences: int) -> Outcome:
+        """Return what comes of a failure, which may be one of the database alone."""
+        with suppress(UnavailableError), self._database.reading() as connection:
+            connection.execute(sa.select(1))
+        if self._database.absences == absences:
+            return outcome
+        course.line('The database was away meanwhile: this run is done again.')
+        return replace(outcome, state='')
 
     def _end(self, connection: sa.Connection, run: RunningRun, outcome: Outcome) -> str:
         """Store how a run has ended, and return that; nothing where it is to be done again."""

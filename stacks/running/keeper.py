@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two rounds, while something runs here and while nothing does.
 BUSY, IDLE = 0.25, 1.0
+# Seconds after which what runs here is not waited for any more, when others may have taken it over:
+# they wait for longer (steps.DYING) until they take its locks for those of the dead.
+UNSEEN = 30.0
 TOOK_OVER = 'The service that did this run has died.\n'
 
 
@@ -63,6 +66,7 @@ class Keeper:
         self._bell = bell
         self._ended = threading.Event()
         self._look_around = Every(1.0)
+        self._unseen_since: float | None = None
         self._thread = threading.Thread(target=self._keep, name='keeper', daemon=True)
 
     def start(self) -> None:
@@ -93,9 +97,15 @@ class Keeper:
             logger.exception('a defect in the keeper of runs')
 
     def _watch(self) -> None:
-        if not self._presence.is_sure():
+        moment = time.monotonic()
+        if self._presence.is_sure():
+            self._unseen_since = None
+        elif self._unseen_since is None:
             logger.warning('other services may take this one for dead: its runs are stopped')
+            self._unseen_since = moment
             self._dispatcher.put_off_all()
+        else:
+            self._dispatcher.put_off_all(wishes=2 if moment - self._unseen_since > UNSEEN else 1)
         self._dispatcher.put_off_late()
 
     def _store(self) -> None:

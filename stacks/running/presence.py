@@ -19,6 +19,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
+from stacks.errors import UnavailableError
 from stacks.store.database import Database
 
 # The first of the two numbers of our advisory locks; the second is made from the service's name.
@@ -43,7 +44,10 @@ class Presence(Protocol):
 
 
 def of_this_process(database: Database, state_dir: Path) -> Presence:
-    """Return the presence of this process, which begins now."""
+    """Return the presence of this process, which begins now.
+
+    Raises UnavailableError when the database does not answer.
+    """
     name = f'{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(4)}'
     if database.is_shared:
         return ConnectionPresence(database, name)
@@ -101,21 +105,19 @@ class ConnectionPresence:
     """An advisory lock of PostgreSQL for each service, on a connection of its own."""
 
     def __init__(self, database: Database, name: str) -> None:
+        """Connect.
+
+        Raises UnavailableError when the database does not answer.
+        """
         self.name = name
         self._engine = database.engine
         self._connection: sa.Connection | None = None
         self._free_looks: dict[str, int] = {}
-        self._connect()
+        if not self._can_connect():
+            raise UnavailableError('The database does not answer.')
 
     def is_sure(self) -> bool:
-        try:
-            if self._connection is None:
-                self._connect()
-            else:
-                self._connection.execute(sa.select(1))
-        except sa.exc.SQLAlchemyError:
-            self._forget_connection()
-        return self._connection is not None
+        return self._is_connected() or self._can_connect()
 
     def is_dead(self, name: str) -> bool:
         # Only who is seen himself may judge others: the database itself may have been away.
@@ -133,6 +135,26 @@ class ConnectionPresence:
 
     def close(self) -> None:
         self._forget_connection()
+
+    def _is_connected(self) -> bool:
+        if self._connection is None:
+            return False
+        try:
+            self._connection.execute(sa.select(1))
+        except sa.exc.SQLAlchemyError:
+            self._forget_connection()
+        return self._connection is not None
+
+    def _can_connect(self) -> bool:
+        """Connect, and tell whether that was possible.
+
+        Done at once, nobody has noticed: a lock has to be seen free several times.
+        """
+        try:
+            self._connect()
+        except sa.exc.SQLAlchemyError:
+            return False
+        return True
 
     def _connect(self) -> None:
         # Of no pool: it is open as long as this service lives.

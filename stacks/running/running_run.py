@@ -33,7 +33,8 @@ def begin(connection: sa.Connection, row: Row) -> Task:
     """Note that a run begins, and return what is to be done."""
     stack = stacks.by_name(connection, row.stack, lock=True)
     assert stack is not None  # It is there as long as it has runs that have not ended.
-    changed_by = stack.changed_by if row.operation == PREVIEW else row.number
+    looks_only = row.operation == PREVIEW or (row.operation == REFRESH and not row.accept)
+    changed_by = stack.changed_by if looks_only else row.number
     runs.change(connection, row.id, row.executor, based_on=stack.changed_by)
     state = MEANWHILE.get(row.operation, stack.state)
     if stack.state == 'creating' and row.operation == UPDATE:

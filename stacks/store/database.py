@@ -30,6 +30,13 @@ POSTGRES = {
     'keepalives_count': 3,
     'tcp_user_timeout': 10_000,
 }
+# The same for the server, which frees the locks of a host that vanished without a word.
+POSTGRES_SERVER = {
+    'tcp_keepalives_idle': '5',
+    'tcp_keepalives_interval': '2',
+    'tcp_keepalives_count': '3',
+    'tcp_user_timeout': '10000',
+}
 # A number of our own among PostgreSQL's advisory locks: who changes the schema.
 SCHEMA_LOCK = 7_405_001
 # Connections that may be open at once; more threads wait for one.
@@ -45,6 +52,8 @@ class Database:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        # How often it was found to be away.
+        self.absences = 0
 
     @property
     def is_shared(self) -> bool:
@@ -57,7 +66,7 @@ class Database:
 
         Raises UnavailableError when the database does not answer.
         """
-        with _translated(), self.engine.connect() as connection:
+        with self._translated(), self.engine.connect() as connection:
             yield connection.execution_options(reading=True)
 
     @contextmanager
@@ -66,12 +75,28 @@ class Database:
 
         Raises UnavailableError when the database does not answer.
         """
-        with _translated(), self.engine.begin() as connection:
+        with self._translated(), self.engine.begin() as connection:
             yield connection
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.TimeoutError as error:
+            logger.warning('no connection to the database is free')
+            raise UnavailableError('The database does not answer.') from error
+        except sa.exc.DBAPIError as error:
+            is_away = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
+            if not (is_away or error.connection_invalidated):
+                raise
+            self.absences += 1
+            # Callers get to know no more; the service's log has the cause.
+            logger.warning('the database does not answer: %s', _reason(error))
+            raise UnavailableError('The database does not answer.') from error
 
 
 def connect(url: str, state_dir: Path) -> Database:
@@ -90,30 +115,17 @@ def connect(url: str, state_dir: Path) -> Database:
     return Database(engine)
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-        # Callers get to know no more; the service's log has the cause.
-        logger.warning('the database does not answer: %s', _reason(error))
-        raise UnavailableError('The database does not answer.') from error
-    except sa.exc.DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-        logger.warning('the database closed the connection: %s', _reason(error))
-        raise UnavailableError('The database does not answer.') from error
-
-
 def _postgres(url: str) -> sa.Engine:
     parsed = sa.make_url(url).set(drivername='postgresql+psycopg')
+    options = ' '.join(f'-c {name}={value}' for name, value in POSTGRES_SERVER.items())
+    given = parsed.query.get('options', '')
     return sa.create_engine(
         parsed,
         pool_size=CONNECTIONS,
         max_overflow=0,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args=POSTGRES,
+        connect_args={**POSTGRES, 'options': f'{options} {given}'.strip()},
     )
 
 

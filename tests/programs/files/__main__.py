@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 import pulumi
-from kept_file import KeptFile
+from kept_file import KeptFile, obey
 
 config = pulumi.Config()
 folder = Path(os.environ['FILES'])
 stack = pulumi.get_stack()
+if pulumi.runtime.is_dry_run():
+    obey({'path': folder / stack}, 'preview')
 files = [
     KeptFile(
         name,

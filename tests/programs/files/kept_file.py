@@ -1,6 +1,9 @@
 """A file as a resource. Marks in its folder have it wait (`slow`) or fail (`fail-create` …)."""
 
+import fcntl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +30,22 @@ def obey(props: Props, operation: str) -> None:
         raise RuntimeError(f'the file cannot be {operation}d, says the test')
 
 
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Leave the mark `doubled` where another process is in the body at the same time."""
+    with path.with_name(f'turn.{path.name}').open('w') as turn:
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            path.with_name('doubled').touch()
+        yield
+
+
 class Provider(ResourceProvider):
     def create(self, props: Props) -> CreateResult:
-        obey(props, 'create')
-        Path(props['path']).write_text(f'{props["text"]} {props["token"]}')
+        with alone(Path(props['path'])):
+            obey(props, 'create')
+            Path(props['path']).write_text(f'{props["text"]} {props["token"]}')
         return CreateResult(props['path'], props)
 
     def read(self, id_: str, props: Props) -> ReadResult:
@@ -46,13 +61,15 @@ class Provider(ResourceProvider):
         return DiffResult(changes=bool(changed), replaces=['path'] if 'path' in changed else [])
 
     def update(self, id_: str, olds: Props, news: Props) -> UpdateResult:
-        obey(news, 'update')
-        Path(id_).write_text(f'{news["text"]} {news["token"]}')
+        with alone(Path(id_)):
+            obey(news, 'update')
+            Path(id_).write_text(f'{news["text"]} {news["token"]}')
         return UpdateResult(news)
 
     def delete(self, id_: str, props: Props) -> None:
-        obey(props, 'delete')
-        Path(id_).unlink(missing_ok=True)
+        with alone(Path(id_)):
+            obey(props, 'delete')
+            Path(id_).unlink(missing_ok=True)
 
 
 class KeptFile(Resource):

@@ -1,0 +1,116 @@
+"""Stacks that last on two hosts with one PostgreSQL, as docs/many-hosts.md lays them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests import processes
+from tests.faults.held import await_that
+from tests.hosts import Cluster, cluster, everything, expected
+from tests.platform import TOKEN, Site, inputs
+from tests.postgres import Database, postgres
+
+COLUMNS = """select table_name, column_name from information_schema.columns
+    where table_schema = 'public'"""
+
+
+Hosts = tuple[Site, Site]
+
+
+@pytest.fixture(scope='module')
+def database() -> Iterator[Database]:
+    with postgres() as found:
+        yield found
+
+
+@pytest.fixture(scope='module')
+def shared(
+    database: Database, tmp_path_factory: pytest.TempPathFactory, built_engine: object
+) -> Iterator[Cluster]:
+    with cluster(database, tmp_path_factory.mktemp('hosts')) as found:
+        yield found
+
+
+@pytest.fixture(scope='module')
+def hosts(shared: Cluster) -> Iterator[Hosts]:
+    """Both hosts, for all tests here; both know the database's password by their URLs."""
+    url = shared.database.url.replace('@', f':{shared.database.password}@', 1)
+    urls = {'DATABASE_URL': url.replace('postgres:', 'postgresql:', 1), 'PULUMI_BACKEND_URL': url}
+    with shared.two(PGPASSFILE='', WORKERS='1', **urls) as found:
+        yield found
+
+
+def executor(shared: Cluster, run: dict[str, Any]) -> str:
+    """Return the host that does a run, as the service names it."""
+    found = shared.query(f"select executor from runs where id = '{run['id']}'")
+    return str(found[0][0] or '')[:6]
+
+
+def test_both_come_up(shared: Cluster, hosts: Hosts) -> None:
+    """Hosts that start at the same moment on an empty database all come up, with one vault."""
+    assert shared.query('select count(salt) from vaults') == [(1,)]
+    assert [site.client.get('/stacks')['items'] for site in hosts] == [[], []]
+
+
+def test_any_host_does_it(shared: Cluster, hosts: Hosts) -> None:
+    """What one host is too busy for another one does; both tell the same, and either cancels."""
+    first, second = hosts
+    slow = shared.files / 'slow'
+    slow.touch()
+    runs = [first.client.create(name, inputs('x', 'y')) for name in ('one', 'two')]
+    await_that(lambda: sorted(executor(shared, each) for each in runs) == ['host-a', 'host-b'])
+    one = runs[0]
+    await_that(lambda: first.client.get(f'/runs/{one["id"]}')['resources'])
+    other = second if executor(shared, one) == 'host-a' else first
+    other.client.order('POST', f'/runs/{one["id"]}/cancel')
+    # The engine hears of it, and lets the steps end that are under way.
+    await_that(lambda: 'ancel' in other.client.log(one))
+    slow.unlink()
+    assert first.client.ended(one)['state'] == 'cancelled'
+    second.client.done(runs[1])
+    for run in runs:
+        assert first.client.get(f'/runs/{run["id"]}') == second.client.get(f'/runs/{run["id"]}')
+        assert first.client.log(run) == second.client.log(run) != ''
+    assert shared.contents('two') == expected('x', 'y')
+    second.client.done(second.client.start('one', 'update'))
+    assert shared.contents('one') == expected('x', 'y')
+    for run in [first.client.destroy(name) for name in ('one', 'two')]:
+        second.client.done(run)
+    shared.assert_nothing_left()
+
+
+def test_expires_once(shared: Cluster, hosts: Hosts) -> None:
+    """A stack whose time is over is destroyed once, however many hosts look for that."""
+    first, second = hosts
+    names = [f'brief-{number}' for number in range(3)]
+    for run in [first.client.create(name, inputs('x'), ttl='1s') for name in names]:
+        second.client.done(run)
+    await_that(lambda: not shared.query('select name from stacks'))
+    ended = [first.client.get(f'/runs?operation=destroy&stack={name}')['items'] for name in names]
+    assert [[each['reason'] for each in runs] for runs in ended] == [['expired']] * len(names)
+    shared.assert_nothing_left()
+
+
+def test_secrets_nowhere(shared: Cluster, hosts: Hosts) -> None:
+    """A secret input is in no table, and the password of the database in no log or answer."""
+    client = hosts[0].client
+    client.done(client.create('secretly', inputs('s')))
+    (shared.files / 'fail-update').touch()
+    failed = client.ended(client.start('secretly', 'update', inputs={'text': 'more'}))
+    (shared.files / 'fail-update').unlink()
+    assert failed['state'] == 'failed'
+    assert shared.contents('secretly') == expected('s')
+    for table, column in shared.query(COLUMNS):
+        found = shared.query(f'select "{column}"::text from "{table}"')
+        assert not [row for row in found if TOKEN in (row[0] or '')], (table, column)
+    assert not [key for key, text in shared.pulumi_files().items() if TOKEN in text]
+    paths = ('/stacks', '/stacks/secretly', f'/runs/{failed["id"]}')
+    told = [client.call('GET', path).text for path in paths] + [client.log(failed)]
+    with shared.database.gone():
+        told += [client.call('GET', path).text for path in paths]
+    told += [processes.command_line(pid) for site in hosts for pid in everything(site)]
+    told += [site.service.log() for site in hosts]
+    assert not [text for text in told if TOKEN in text or shared.database.password in text]

@@ -1,0 +1,158 @@
+"""Two hosts that are killed, frozen and restarted at random while clients use both."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.faults.conftest import Rounds
+from tests.hosts import Cluster, cluster, everything, expected, send, service_alone
+from tests.platform import Site, inputs
+from tests.postgres import postgres
+
+STACKS = [f'stack-{number}' for number in range(10)]
+TEXTS = ('one', 'two', 'three')
+SETTINGS = {'WORKERS': '3', 'TEST_DYING': '12'}
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[Cluster]:
+    with postgres(connections=200) as database, cluster(database, tmp_path) as found:
+        yield found
+
+
+class Host:
+    """A host that dies and comes back."""
+
+    def __init__(self, shared: Cluster, name: str) -> None:
+        self._shared = shared
+        self._name = name
+        self._entered: list[AbstractContextManager[Site]] = []
+        self.site = self.start()
+
+    def start(self) -> Site:
+        context = self._shared.host(self._name, **SETTINGS)
+        self.site = context.__enter__()
+        self._entered.append(context)
+        return self.site
+
+    def close(self) -> None:
+        for context in self._entered:
+            context.__exit__(None, None, None)
+
+    def kill(self) -> None:
+        """Kill it as a whole, and start it again."""
+        pids = everything(self.site)
+        send(pids, signal.SIGSTOP)
+        send(everything(self.site), signal.SIGKILL)
+        self.start()
+
+    def kill_service(self) -> None:
+        """Kill the service, and start it again."""
+        send(service_alone(self.site), signal.SIGKILL)
+        self.start()
+
+    def kill_engines(self) -> None:
+        """Kill what drives Pulumi."""
+        own = service_alone(self.site)
+        send([pid for pid in everything(self.site) if pid not in own], signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Have it stand still for a while."""
+        pids = everything(self.site)
+        send(pids, signal.SIGSTOP)
+        time.sleep(5)
+        send(pids, signal.SIGCONT)
+
+    def restart(self) -> None:
+        """Stop it as an operator would, and start it again."""
+        assert self.site.service.stop() == 0
+        self.start()
+
+
+class Clients:
+    """Orders runs at both hosts, and remembers what was acknowledged."""
+
+    def __init__(self, hosts: list[Host], chance: random.Random) -> None:
+        self.acknowledged: list[str] = []
+        self.ended = threading.Event()
+        self._hosts = hosts
+        self._chance = chance
+
+    def work(self) -> None:
+        """Order one thing after the other, until told to end."""
+        while not self.ended.wait(0.3):
+            with suppress(requests.RequestException):
+                self._order(self._chance.choice(self._hosts).site)
+
+    def _order(self, site: Site) -> None:
+        name = self._chance.choice(STACKS)
+        operation = self._chance.choice(['update', 'update', 'refresh', 'preview'])
+        body: dict[str, Any] = {'operation': operation, 'queue': True}
+        if operation == 'update':
+            body['inputs'] = {'text': self._chance.choice(TEXTS)}
+        answer = site.client.call('POST', f'/stacks/{name}/runs', json=body)
+        assert answer.status_code in (202, 503), answer.text
+        if answer.status_code == 202:
+            self.acknowledged.append(answer.json()['id'])
+
+
+def test_random_deaths(
+    shared: Cluster, rounds: Rounds, record_property: Callable[[str, object], None]
+) -> None:
+    """Hosts die, freeze and restart at random: each run that was taken ends, and all is as told."""
+    seed = int(os.environ.get('FAULT_SEED', random.SystemRandom().randrange(2**32)))
+    print(f'FAULT_SEED={seed}')
+    record_property('notes', f'seed {seed}')
+    chance = random.Random(seed)
+    hosts = [Host(shared, name) for name in ('host-a', 'host-b')]
+    clients = Clients(hosts, random.Random(seed + 1))
+    try:
+        site = hosts[0].site
+        for run in [site.client.create(name, inputs('x', 'y')) for name in STACKS]:
+            site.client.done(run)
+        with ThreadPoolExecutor(2) as pool:
+            working = [pool.submit(clients.work) for _ in range(2)]
+            for _ in range(rounds(2, 20)):
+                host = chance.choice(hosts)
+                chance.choice(
+                    [host.kill, host.kill_service, host.kill_engines, host.freeze, host.restart]
+                )()
+                time.sleep(chance.uniform(0, 3))
+            clients.ended.set()
+            for each in working:
+                each.result(timeout=100)
+        assert clients.acknowledged
+        assert_true(shared, hosts, clients.acknowledged)
+    finally:
+        clients.ended.set()
+        for host in hosts:
+            host.close()
+
+
+def assert_true(shared: Cluster, hosts: list[Host], acknowledged: list[str]) -> None:
+    """Assert that all runs end, that files are as was last applied, and that all can be removed."""
+    first, second = (host.site.client for host in hosts)
+    for run_id in acknowledged:
+        run = first.ended({'id': run_id})
+        assert run['state'] in ('succeeded', 'interrupted'), (run, first.log(run))
+        assert second.get(f'/runs/{run_id}')['state'] == run['state']
+    assert not (shared.files / 'doubled').exists()
+    for name in STACKS:
+        applied = first.get(f'/runs?stack={name}&operation=update&limit=1')['items'][0]
+        if applied['state'] == 'succeeded':
+            assert shared.contents(name) == expected('x', 'y', text=applied['inputs']['text'])
+    for run in [second.destroy(name) for name in STACKS]:
+        first.done(run)
+    shared.assert_nothing_left()
