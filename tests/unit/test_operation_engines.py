@@ -44,7 +44,7 @@ def names(settings: Settings) -> list[str]:
 def test_made_as_needed(engines: Engines, settings: Settings) -> None:
     """The first lease owns an engine; its end keeps it for the next one."""
     for _ in range(2):
-        with engines.lease('a'):
+        with engines.lease('a', 'one'):
             assert names(settings) == ['0']
     assert names(settings) == ['0']
     engines.close()
@@ -53,15 +53,15 @@ def test_made_as_needed(engines: Engines, settings: Settings) -> None:
 
 def test_affinity(engines: Engines) -> None:
     """A program gets the engine that ran it last, others a new one or the longest rested."""
-    with engines.lease('a') as first:
+    with engines.lease('a', 'one') as first:
         pass
-    with engines.lease('b') as second:
+    with engines.lease('b', 'one') as second:
         assert second is not first
-    with engines.lease('a') as again:
+    with engines.lease('a', 'one') as again:
         assert again is first
-    with engines.lease('c') as third:
+    with engines.lease('c', 'one') as third:
         assert third is second, 'it has rested longest, and there may be no more'
-    with engines.lease('b') as other:
+    with engines.lease('b', 'one') as other:
         assert other is first
 
 
@@ -70,7 +70,7 @@ def test_at_most_workers(engines: Engines) -> None:
     both_have_one = Meeting(2)
 
     def lease(program: str) -> int:
-        with engines.lease(program) as engine:
+        with engines.lease(program, 'one') as engine:
             both_have_one()
             return id(engine)
 
@@ -82,7 +82,7 @@ def test_at_most_workers(engines: Engines) -> None:
 def test_other_services(engines: Engines, settings: Settings) -> None:
     """Services on one machine own engines of different names."""
     other = Engines(settings)
-    with engines.lease('a'), other.lease('a'), engines.lease('a'):
+    with engines.lease('a', 'one'), other.lease('a'), engines.lease('a'):
         assert names(settings) == ['0', '1', '2']
     other.close()
 
@@ -93,12 +93,12 @@ def test_none_could_be_had(
     """An engine that could not be had is missing for no later lease."""
     monkeypatch.setattr('stacks.operation.engines.MOST', 0)
     for _ in range(3):
-        with pytest.raises(RuntimeError, match='are in use'), engines.lease('a'):
+        with pytest.raises(RuntimeError, match='are in use'), engines.lease('a', 'one'):
             pass
     monkeypatch.setattr('stacks.operation.engines.MOST', 9)
     with ExitStack() as held:
         for _ in range(2):
-            held.enter_context(engines.lease('a'))
+            held.enter_context(engines.lease('a', 'one'))
         assert names(settings) == ['0', '1']
 
 
