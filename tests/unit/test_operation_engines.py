@@ -82,7 +82,7 @@ def test_at_most_workers(engines: Engines) -> None:
 def test_other_services(engines: Engines, settings: Settings) -> None:
     """Services on one machine own engines of different names."""
     other = Engines(settings)
-    with engines.lease('a', 'one'), other.lease('a'), engines.lease('a'):
+    with engines.lease('a', 'one'), other.lease('a', 'two'), engines.lease('a', 'three'):
         assert names(settings) == ['0', '1', '2']
     other.close()
 
