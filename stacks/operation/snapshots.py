@@ -71,6 +71,12 @@ def digest_of(copy: Path) -> str:
     return copy.name.partition('.')[0]
 
 
+def venv_of(copy: Path) -> Path:
+    """Return the venv that a copy runs in."""
+    project = yaml.safe_load((copy / PROJECT_FILE).read_text())
+    return Path(project['runtime']['options']['virtualenv'])
+
+
 def settings_of(folder: Path, stack: str) -> Path:
     """Return the file in which Pulumi looks for a stack's settings."""
     return folder / f'Pulumi.{stack}.yaml'
