@@ -1,6 +1,12 @@
-"""A file as a resource. Marks in its folder have it wait (`slow`) or fail (`fail-create` …)."""
+"""A file as a resource. Marks in its folder have it wait (`slow`) or fail (`fail-create` …).
 
+What is done is added to `done`; two that work on one file at the same time leave the mark `twice`.
+"""
+
+import fcntl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +33,27 @@ def obey(props: Props, operation: str) -> None:
         raise RuntimeError(f'the file cannot be {operation}d, says the test')
 
 
+@contextmanager
+def alone(props: Props, operation: str) -> Iterator[None]:
+    """Tell what was done, and whether somebody else did something with the same file meanwhile."""
+    path = Path(props['path'])
+    locks = path.parent / 'locks'
+    locks.mkdir(exist_ok=True)
+    with (locks / path.name).open('w') as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            (path.parent / 'twice').touch()
+        obey(props, operation)
+        yield
+        with (path.parent / 'done').open('a') as done:
+            done.write(f'{operation} {path.name}\n')
+
+
 class Provider(ResourceProvider):
     def create(self, props: Props) -> CreateResult:
-        obey(props, 'create')
-        Path(props['path']).write_text(f'{props["text"]} {props["token"]}')
+        with alone(props, 'create'):
+            Path(props['path']).write_text(f'{props["text"]} {props["token"]}')
         return CreateResult(props['path'], props)
 
     def read(self, id_: str, props: Props) -> ReadResult:
@@ -46,13 +69,13 @@ class Provider(ResourceProvider):
         return DiffResult(changes=bool(changed), replaces=['path'] if 'path' in changed else [])
 
     def update(self, id_: str, olds: Props, news: Props) -> UpdateResult:
-        obey(news, 'update')
-        Path(id_).write_text(f'{news["text"]} {news["token"]}')
+        with alone(news, 'update'):
+            Path(id_).write_text(f'{news["text"]} {news["token"]}')
         return UpdateResult(news)
 
     def delete(self, id_: str, props: Props) -> None:
-        obey(props, 'delete')
-        Path(id_).unlink(missing_ok=True)
+        with alone(props, 'delete'):
+            Path(id_).unlink(missing_ok=True)
 
 
 class KeptFile(Resource):
