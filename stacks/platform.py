@@ -15,7 +15,7 @@ from stacks import editing, permissions
 from stacks.catalogue import Catalogue
 from stacks.errors import ConflictError, Flaw, InvalidError, NotFoundError
 from stacks.ordering import Ordering, insist_on_version, visible
-from stacks.records import ACTIVE, Caller, LogPart, Page, Run, Stack
+from stacks.records import ACTIVE, RUNNING, UNDER_WAY, Caller, LogPart, Page, Run, Stack
 from stacks.requests import NewRun, NewStack, RunFilter, StackFilter
 from stacks.running.waiting import Bell
 from stacks.store import logs, runs, stacks
@@ -158,7 +158,7 @@ class Platform:
             stack = stacks.by_name(connection, row.stack, lock=True)
             permissions.insist_on_owner(caller, stack.owner if stack else row.caller)
             if runs.cancel_queued(connection, run_id):
-                if stack is not None and stack.state == 'creating':
+                if stack is not None and _is_abandoned(connection, stack):
                     stacks.change(connection, stack.id, state='incomplete')
             elif not runs.ask_to_cancel(connection, run_id):
                 raise ConflictError('run-ended', 'This run has ended.', run_id)
@@ -230,6 +230,12 @@ def _visible_run(connection: sa.Connection, caller: Caller, run_id: str) -> Row:
     if row is None or not caller.may_use(row.program):
         raise NotFoundError('There is no run of this id.')
     return row
+
+
+def _is_abandoned(connection: sa.Connection, stack: Row) -> bool:
+    """Tell whether a stack waits for a run that will not come: of its begin, or one put off."""
+    is_running = any(each.state == RUNNING for each in runs.active(connection, stack.id))
+    return stack.state in UNDER_WAY and not is_running
 
 
 def _number(cursor: str | None) -> int | None:

@@ -19,6 +19,8 @@ ENDED = (SUCCEEDED, FAILED, CANCELLED, INTERRUPTED)
 # Of a stack. It is incomplete when its last update was cancelled or interrupted.
 STACK_STATES = ('creating', 'ready', 'updating', 'destroying', 'failed', 'incomplete')
 
+UNDER_WAY = ('creating', 'updating', 'destroying')
+
 Item = TypeVar('Item')
 
 

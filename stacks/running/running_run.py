@@ -44,7 +44,8 @@ def begin(connection: sa.Connection, row: Row) -> Task:
         decided_on=_digest_of(connection, row.preview),
         inputs=row.inputs,
         accept=row.accept,
-        is_unsure=stack.state in UNSURE,
+        # A run that has a log was put off by a service that was shut down, maybe in mid-step.
+        is_unsure=stack.state in UNSURE or row.log_size > 0,
         is_repeated=row.attempts > 1,
     )
 
