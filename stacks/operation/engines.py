@@ -71,6 +71,7 @@ class Engines:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._all: list[OwnedEngine] = []
         self._free: list[OwnedEngine] = []
         self._unopened = settings.workers
         self._changing = threading.Lock()
@@ -97,9 +98,9 @@ class Engines:
             owned.close()
 
     def close(self) -> None:
-        """End every engine that is not in use."""
-        while self._free:
-            self._free.pop().close()
+        """End every engine, and with it what does not stop by itself."""
+        while self._all:
+            self._all.pop().close()
 
     def _take(self, program: str) -> OwnedEngine | None:
         with self._changing:
@@ -120,7 +121,9 @@ class Engines:
             except BlockingIOError:
                 continue
             file.end_leftovers()
-            return OwnedEngine(self._settings, file, str(number))
+            engine = OwnedEngine(self._settings, file, str(number))
+            self._all.append(engine)
+            return engine
         raise RuntimeError(f'all {MOST} names of engines are in use')
 
     def _folder(self) -> Path:

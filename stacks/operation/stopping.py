@@ -38,9 +38,9 @@ class Stop:
         self.is_cancel = True
         self._want(wishes)
 
-    def put_off(self) -> None:
-        """Have it stop, to be done again later."""
-        self._want(1)
+    def put_off(self, wishes: int = 1) -> None:
+        """Have it stop, to be done again later; to be called again as `cancel` is."""
+        self._want(wishes)
 
     def check(self) -> None:
         """Raise StoppedError when the operation is to stop."""
