@@ -122,7 +122,7 @@ class Site:
 
 
 @contextmanager
-def platform(folder: Path, **settings: str) -> Iterator[Site]:
+def platform(folder: Path, app: str = 'api:api', **settings: str) -> Iterator[Site]:
     """Serve the catalogue and the program of files, and wait until the platform is up."""
     programs, files = folder / 'programs', folder / 'files'
     files.mkdir(exist_ok=True)
@@ -137,7 +137,7 @@ def platform(folder: Path, **settings: str) -> Iterator[Site]:
         'STATE_DIR': str(folder / 'state'),
         **settings,
     }
-    with serving(folder, **given) as service:
+    with serving(folder, app, **given) as service:
         site = Site(service, files)
         site.client.wait_until_up()
         yield site

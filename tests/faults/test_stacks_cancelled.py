@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +29,7 @@ def cancel(here: Lasting, run: Run) -> Run:
 
 
 def test_cancelled_in_the_queue(here: Lasting) -> None:
-    """A run that waits is cancelled at once, never begins, and its stack can be made or destroyed."""
+    """A run that waits is cancelled at once and never begins; its stack can be made later."""
     here.client.done(here.client.create('first', inputs('a')))
     with here.held('update'):
         running = here.client.start('first', 'update', inputs={'text': 'new'})
@@ -50,12 +50,16 @@ def queued(here: Lasting, stack: str) -> Run:
     return here.client.start(stack, 'update', inputs={'text': 'newer'}, queue=True)
 
 
+def has_begun(here: Lasting, run: Run) -> bool:
+    return bool(here.client.get(f'/runs/{run["id"]}')['started_at'])
+
+
 def test_cancelled_at_its_begin(here: Lasting) -> None:
     """A cancel in the moment in which a run begins: it is cancelled or was too late, no third."""
     for number in range(4):
         run = here.client.create(f'stack-{number}', inputs('a'))
         if number % 2:
-            await_that(lambda run=run: here.client.get(f'/runs/{run["id"]}')['started_at'])
+            await_that(functools.partial(has_begun, here, run))
         cancel(here, run)
         now = here.client.ended(run)
         assert now['state'] == 'cancelled', here.client.log(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_expired_and_not_destroyed(tmp_path: Path, mode: str) -> None:
         assert [run['state'] for run in runs] == [*['failed'] * 3, 'succeeded']
         assert {run['reason'] for run in runs} == {'expired'}
         begun = [moment(run['created_at']) for run in runs]
-        pauses = [after - before for before, after in zip(begun, begun[1:], strict=False)]
+        pauses = [after - before for before, after in pairwise(begun)]
         assert pauses[0] > 0.9
         assert pauses[1] > 1.9
         assert pauses[2] > 3.9

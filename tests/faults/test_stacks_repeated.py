@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -85,12 +83,12 @@ def freeze_in_mid_update(
     with here.held('create'):
         slow = here.client.create('slow', inputs('a'))
         here.wait_until_held('create')
-    # Of the two, whoever took the run.
-    [owner] = [each for each in (here, other) if each.pids('program')]
-    rest = other if owner is here else here
-    frozen = owner.pids('worker')
-    for pid in frozen:
-        kill(pid, signal.SIGSTOP)
+        # Of the two, whoever took the run.
+        [owner] = [each for each in (here, other) if each.pids('program')]
+        rest = other if owner is here else here
+        frozen = owner.pids('worker')
+        for pid in frozen:
+            kill(pid, signal.SIGSTOP)
     try:
         runs = [rest.client.create(f'other-{n}', inputs('b')) for n in range(3)]
         for run in runs:
@@ -101,4 +99,6 @@ def freeze_in_mid_update(
     finally:
         for pid in frozen:
             kill(pid, signal.SIGCONT)
+        # What was connected to it meanwhile may be taken for silent.
+        owner.site.client = Client(owner.site.service.url)
     return slow, [*runs, queued]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 from collections import Counter
@@ -44,10 +45,9 @@ def test_reload_under_load(tmp_path: Path, mode: str) -> None:
             [old] = here.pids('worker')
             os.kill(master, signal.SIGHUP)
             await_that(lambda: set(here.pids('worker')) - {old})
-        here.client.wait_until_up()
+        await_that(lambda: old not in here.pids('worker') and here.is_up())
         assert_done_once(here, ids)
         assert_made_once(here)
-        await_that(lambda: old not in here.pids('worker'))
         here.end()
 
 
@@ -58,18 +58,22 @@ def test_many_reloads(tmp_path: Path, mode: str) -> None:
         for _ in range(3):
             before = set(here.pids('worker'))
             os.kill(here.site.service.process.pid, signal.SIGHUP)
-            await_that(lambda before=before: set(here.pids('worker')) - before)
-        here.client.wait_until_up()
+            await_that(functools.partial(has_another_worker, here, before))
+        await_that(lambda: len(here.pids('worker')) == 1 and here.is_up())
         assert_done_once(here, ids)
         assert_made_once(here)
         here.end()
+
+
+def has_another_worker(here: Lasting, before: set[int]) -> bool:
+    return bool(set(here.pids('worker')) - before)
 
 
 def test_stopped_under_load(tmp_path: Path, mode: str) -> None:
     """SIGTERM under load: what runs is finished, what waits is done by the next service."""
     with lasting(tmp_path, ENGINE=mode) as here:
         ids = load(here)
-        await_that(lambda: here.done())
+        await_that(here.done)
         assert here.stop() == 0
         assert here.site.locks() == []
         assert not here.processes()
@@ -97,5 +101,24 @@ def test_put_off(tmp_path: Path, mode: str) -> None:
         assert log.count('Stopped; what was made so far is kept in the state.') == 1
         assert DIED not in log
         here.assert_ended(run['id'])
+        here.assert_files()
+        here.end()
+
+
+def test_put_off_and_cancelled(tmp_path: Path) -> None:
+    """A run that was put off and is cancelled before it goes on leaves its stack incomplete."""
+    with lasting(tmp_path, **SHORT) as here:
+        with here.held('create'):
+            first = here.client.create('first', inputs('a'))
+            second = here.client.create('second', inputs('b'))
+            await_that(lambda: here.client.get(f'/runs/{second["id"]}')['resources'])
+            here.site.service.process.send_signal(signal.SIGTERM)
+            assert here.site.service.process.wait(timeout=60) == 0
+            here.start(WORKERS='1')
+            here.client.order('POST', f'/runs/{second["id"]}/cancel')
+            assert here.client.ended(second)['state'] == 'cancelled'
+            assert here.client.get('/stacks/second')['state'] == 'incomplete'
+        here.client.done(first)
+        here.client.done(here.client.start('second', 'update'))
         here.assert_files()
         here.end()
