@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from stacks.errors import ConflictError
 from stacks.records import DESTROY, Run
 from stacks.requests import Key
-from stacks.running import running_run
 from stacks.store import runs, stacks
 from stacks.store.stacks import Row
 
@@ -49,7 +48,7 @@ def note_withdrawn(connection: sa.Connection, run: Row, stack: Row | None) -> No
         return
     if run.started_at is not None:
         # It was put off in its midst.
-        running_run.cut_short(connection, stack, run.operation)
+        stacks.cut_short(connection, stack, run.operation)
     elif stack.state == 'creating' and not runs.active(connection, stack.id):
         stacks.change(connection, stack.id, state='incomplete')
 

@@ -6,6 +6,7 @@ long run never has a slot wait.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -41,8 +42,10 @@ class OwnedEngine:
         self._command: WarmPulumi | ColdPulumi | None = None
         self._variables: dict[str, str] = {}
 
-    def open(self) -> auto.LocalWorkspaceOptions:
+    def open(self, venv: Path) -> auto.LocalWorkspaceOptions:
         """Return how to drive Pulumi; the engine starts with the first command.
+
+        venv: of the program. The cold language host that we build takes `python3` from PATH.
 
         Raises basic_pulumi.EngineUnavailableError.
         """
@@ -50,8 +53,9 @@ class OwnedEngine:
             found = opening.find_engine(self._settings)
             self._variables = environment.variables(self._settings, found, f'worker.{self._name}')
             self._command = opening.command(self._settings, found, self._file)
+        path = os.pathsep.join([str(venv / 'bin'), self._variables['PATH']])
         return auto.LocalWorkspaceOptions(
-            pulumi_command=self._command, env_vars=dict(self._variables)
+            pulumi_command=self._command, env_vars={**self._variables, 'PATH': path}
         )
 
     @property
@@ -107,9 +111,9 @@ class Engines:
             owned.close()
 
     def close(self) -> None:
-        """End every engine that is not in use."""
-        while self._free:
-            self._free.pop().close()
+        """End every engine, and with it what does not stop by itself."""
+        while self._all:
+            self._all.pop().close()
 
     def _take(self, program: str) -> OwnedEngine | None:
         with self._changing:

@@ -41,7 +41,7 @@ class Stop:
         self._want(wishes)
 
     def put_off(self, wishes: int = 1) -> None:
-        """Have it stop, to be done again later."""
+        """Have it stop, to be done again later; to be called again as `cancel` is."""
         self._want(wishes)
 
     def check(self) -> None:

@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two looks at the queue, which other hosts may have filled.
 POLL = 1.0
+# Seconds in which it is stored that a run was put off whose engine was ended.
+AFTER_THE_END = 5.0
 # How often a run is begun: what has taken two services with it may take the next one too.
 MOST_ATTEMPTS = 3
 DIED = {
@@ -99,10 +101,13 @@ class Dispatcher:
         self._draining.set()
 
     def put_off_late(self) -> None:
-        """Stop what has had the time of a run since the shutdown began; it goes on later."""
-        ends_at = self._drained_at + self._settings.run_timeout
-        if self._draining.is_set() and time.monotonic() > ends_at:
-            self.put_off_all()
+        """Stop what has had the time of a run since the shutdown began; it goes on later.
+
+        A step that is under way has some more time to end, and then is abandoned.
+        """
+        late = time.monotonic() - self._drained_at - self._settings.run_timeout
+        if self._draining.is_set() and late > 0:
+            self.put_off_all(1 if late < CANCEL_GRACE else 2)
 
     def put_off_all(self, wishes: int = 1) -> None:
         """Stop what runs, to be done again."""
@@ -112,10 +117,15 @@ class Dispatcher:
     def join(self) -> None:
         """Wait until nothing runs, and end the engines; at last also what does not stop."""
         self._bell.ring()
+        self._wait_for_threads(self._drained_at + self._settings.run_timeout + 2 * CANCEL_GRACE)
+        self.engines.close()
+        # What was cut short now is put off yet.
+        self._wait_for_threads(time.monotonic() + AFTER_THE_END)
+
+    def _wait_for_threads(self, ends_at: float) -> None:
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join(self._settings.run_timeout + 2 * CANCEL_GRACE)
-        self.engines.close()
+                thread.join(max(0.0, ends_at - time.monotonic()))
 
     def _work(self) -> None:
         while not self._draining.is_set():
@@ -224,4 +234,4 @@ def _fail(connection: sa.Connection, row: Row) -> None:
     stack = stacks.by_name(connection, row.stack, lock=True)
     values = {'state': FAILED, 'error': DEFECT, 'ended_at': now()}
     if runs.change(connection, row.id, row.executor, **values):
-        running_run.cut_short(connection, stack, row.operation)
+        stacks.cut_short(connection, stack, row.operation)

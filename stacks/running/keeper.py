@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from stacks.errors import UnavailableError
 from stacks.moments import now
 from stacks.records import INTERRUPTED
-from stacks.running import running_run
 from stacks.running.dispatcher import DIED, MOST_ATTEMPTS, Dispatcher
 from stacks.running.housekeeping import Housekeeping
 from stacks.running.presence import Presence
@@ -160,4 +159,4 @@ def _begin_again(connection: sa.Connection, row: Row, stack: Row | None) -> None
     else:
         values = {'state': INTERRUPTED, 'error': DIED, 'ended_at': now()}
         runs.change(connection, row.id, row.executor, **values)
-        running_run.cut_short(connection, stack, row.operation)
+        stacks.cut_short(connection, stack, row.operation)

@@ -15,13 +15,11 @@ from stacks.moments import aware, now
 from stacks.operation.course import Course
 from stacks.operation.stopping import Stop
 from stacks.operation.task import Outcome, Task
-from stacks.records import DESTROY, FAILED, PREVIEW, REFRESH, SUCCEEDED, UPDATE
+from stacks.records import DESTROY, FAILED, MEANWHILE, PREVIEW, REFRESH, SUCCEEDED, UPDATE
 from stacks.store import logs, runs, stacks
 from stacks.store.database import Database
 from stacks.store.stacks import Row
 
-# What a stack is while something is done with it; other operations leave its state as it is.
-MEANWHILE = {UPDATE: 'updating', DESTROY: 'destroying'}
 UNSURE = ('failed', 'incomplete')
 
 
@@ -49,16 +47,10 @@ def begin(connection: sa.Connection, row: Row) -> Task:
         decided_on=_digest_of(connection, row.preview),
         inputs=row.inputs,
         accept=row.accept,
-        # The same run was put off before, in its midst.
-        is_unsure=stack.state in UNSURE or stack.changed_by == row.number,
+        # A run that has a log was put off by a service that was shut down, maybe in mid-step.
+        is_unsure=stack.state in UNSURE or row.log_size > 0,
         is_repeated=row.attempts > 1,
     )
-
-
-def cut_short(connection: sa.Connection, stack: Row | None, operation: str) -> None:
-    """Note of a stack that an operation on it has ended somewhere in its midst."""
-    if stack is not None and operation in MEANWHILE:
-        stacks.change(connection, stack.id, state='incomplete')
 
 
 def _digest_of(connection: sa.Connection, preview: str | None) -> str:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from stacks.moments import aware
 from stacks.operation.differences import SECRET
-from stacks.records import ACTIVE, Stack
+from stacks.records import ACTIVE, MEANWHILE, Stack
 from stacks.requests import StackFilter
 from stacks.store.tables import runs, stacks
 
@@ -36,6 +36,12 @@ def change(connection: sa.Connection, stack_id: int, **values: Any) -> None:
         .where(stacks.c.id == stack_id)
         .values(version=stacks.c.version + 1, **values)
     )
+
+
+def cut_short(connection: sa.Connection, stack: Row | None, operation: str) -> None:
+    """Note of a stack that an operation on it has ended somewhere in its midst."""
+    if stack is not None and operation in MEANWHILE:
+        change(connection, stack.id, state='incomplete')
 
 
 def remove(connection: sa.Connection, stack_id: int) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,8 +10,6 @@ import yaml
 
 from stacks import programs
 from stacks.operation.snapshots import (
-    KEPT,
-    UNFINISHED,
     Snapshots,
     digest_of,
     settings_of,
@@ -41,12 +37,6 @@ def snapshots(tmp_path: Path) -> Snapshots:
 
 def change(program: Program, text: str = 'y = 2\n') -> None:
     (program.folder / '__main__.py').write_text(text)
-
-
-def age(copy: Path, seconds: float = KEPT + 60) -> None:
-    """Have a copy be taken so long ago."""
-    moment = time.time() - seconds
-    os.utime(copy, (moment, moment))
 
 
 def test_copy(snapshots: Snapshots, program: Program) -> None:
@@ -104,36 +94,12 @@ def test_many_at_once(snapshots: Snapshots, program: Program, tmp_path: Path) ->
 
 
 def test_needed(snapshots: Snapshots, program: Program) -> None:
-    """Old copies that no stack needs are removed, and the others stay."""
+    """Copies that no stack needs are removed, and the others stay."""
     first = snapshots.take(program)
     change(program)
     second = snapshots.take(program)
-    for copy in (first, second):
-        age(copy)
     snapshots.remove_all_but({'', digest_of(first)})
     assert (first.is_dir(), second.is_dir()) == (True, False)
-
-
-def test_in_use(snapshots: Snapshots, program: Program) -> None:
-    """A copy that was taken lately stays: the records do not know of its run's program yet."""
-    copy = snapshots.take(program)
-    snapshots.remove_all_but({''})
-    assert copy.is_dir()
-    age(copy)
-    assert snapshots.take(program) == copy
-    snapshots.remove_all_but({''})
-    assert copy.is_dir()
-
-
-def test_left_by_killed(snapshots: Snapshots, program: Program, tmp_path: Path) -> None:
-    """What a maker left that was killed is removed when it is old, not what one makes now."""
-    snapshots.take(program)
-    old, new = (tmp_path / 'copies' / f'{UNFINISHED}{name}' for name in ('old', 'new'))
-    old.mkdir()
-    new.mkdir()
-    age(old)
-    snapshots.remove_all_but({''})
-    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_settings(tmp_path: Path) -> None:
@@ -154,3 +120,37 @@ def test_settings(tmp_path: Path) -> None:
     assert file.name == 'Pulumi.stack.one.yaml'
     assert file.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_used_by_another_service(tmp_path: Path, program: Program) -> None:
+    """A copy that a run uses is not removed, though no stack was applied with it yet."""
+    here, other = Snapshots(tmp_path / 'kept'), Snapshots(tmp_path / 'kept')
+    with here.using(lambda: here.take(program)) as copy:
+        other.remove_all_but({''})
+        assert (copy / '__main__.py').exists()
+    other.remove_all_but({digest_of(copy)})
+    assert copy.exists()
+    other.remove_all_but({''})
+    assert list((tmp_path / 'kept').iterdir()) == []
+
+
+def test_removed_in_the_last_moment(tmp_path: Path, program: Program) -> None:
+    """A copy that is removed just before it is used is made again."""
+    snapshots = Snapshots(tmp_path / 'kept')
+    removals = [{''}]
+
+    def find() -> Path:
+        copy = snapshots.take(program)
+        if removals:
+            snapshots.remove_all_but(removals.pop())
+        return copy
+
+    with snapshots.using(find) as copy:
+        assert (copy / '__main__.py').exists()
+
+
+def test_what_the_dead_left(tmp_path: Path) -> None:
+    """A copy that a service had not finished when it died is removed."""
+    (tmp_path / 'kept' / '.unfinished-abc' / 'program').mkdir(parents=True)
+    Snapshots(tmp_path / 'kept').remove_all_but({''})
+    assert list((tmp_path / 'kept').iterdir()) == []
