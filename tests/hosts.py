@@ -65,6 +65,11 @@ class Cluster:
             yield first, second
 
     @property
+    def url(self) -> str:
+        """The database's URL, with its password."""
+        return self.database.url.replace('@', f':{self.database.password}@', 1)
+
+    @property
     def files(self) -> Path:
         """The folder in which the files of all stacks are."""
         return self.folder / 'files'

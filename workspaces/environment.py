@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from engine import Engine
 from settings import Settings
@@ -19,6 +19,9 @@ CHILD_VARIABLES = re.compile(
     'PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|SSL_CERT_.*|PULUMI_(?!OPTION_).*'
     '|(HTTPS?|NO)_PROXY|(https?|no)_proxy|(AWS|AZURE|ARM|GOOGLE|GCLOUD|CLOUDSDK|VAULT)_.*|PG.*'
 )
+
+# How a URL of a PostgreSQL may begin; Pulumi knows the first alone.
+POSTGRES = ('postgres', 'postgresql')
 
 
 def child_environ(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -68,14 +71,23 @@ def variables(
 def _backend(settings: Settings) -> dict[str, str]:
     """Return the backend's URL, a database's password apart: Pulumi's errors quote the URL."""
     url = urlsplit(backend_url(settings))
-    if url.password is None or url.scheme != 'postgres':
+    if url.scheme not in POSTGRES:
         return {'PULUMI_BACKEND_URL': url.geturl()}
+    url = url._replace(scheme=POSTGRES[0])
+    # Of more, `pulumi stack ls` waits for ever: it has too few connections for them.
+    few = {'PULUMI_DIY_BACKEND_PARALLEL': '1'}
+    url, password = without_password(url)
+    apart = {} if password is None else {'PGPASSWORD': password}
+    return {'PULUMI_BACKEND_URL': url.geturl(), **apart, **few}
+
+
+def without_password(url: SplitResult) -> tuple[SplitResult, str | None]:
+    """Return a URL without its password, and the password."""
+    if url.password is None:
+        return url, None
     credentials, _, host = url.netloc.rpartition('@')
     user = credentials.partition(':')[0]
-    return {
-        'PULUMI_BACKEND_URL': url._replace(netloc=f'{user}@{host}').geturl(),
-        'PGPASSWORD': unquote(url.password),
-    }
+    return url._replace(netloc=f'{user}@{host}'), unquote(url.password)
 
 
 def backend_url(settings: Settings) -> str:

@@ -22,6 +22,7 @@ from stacks.programs import ProgramError
 from stacks.records import CANCELLED, DESTROY, FAILED, REFRESH, SUCCEEDED
 from stacks.vault import Vault
 from warm_pulumi import EngineDiedError, deadline
+from workspaces.history import History
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Operator:
         self._settings = settings
         self._catalogue = catalogue
         self._vault = vault
+        self._history = History(settings)
         self.snapshots = Snapshots(settings.state_dir / 'programs')
 
     def course(self, task: Task, log_size: int) -> Course:
@@ -83,6 +85,7 @@ class Operator:
         )
         try:
             Steps(task, context, engine, course, stop).do()
+            self._history.after_run(task.program, name)
         finally:
             settings_file.unlink(missing_ok=True)
 

@@ -12,11 +12,16 @@ from tests.faults.held import await_that
 from tests.hosts import Cluster, cluster, everything, expected
 from tests.platform import TOKEN, Site, inputs
 from tests.postgres import Database, postgres
+from workspaces import history
 
 COLUMNS = """select table_name, column_name from information_schema.columns
     where table_schema = 'public'"""
 
 
+COPIED = """insert into pulumi_state (key, data)
+    select regexp_replace(key, '-\\d{19}', '-' || (1600000000000000000 + number)), data
+    from pulumi_state, generate_series(1, 40) as number
+    where key like '%/history/files/stack.long%'"""
 Hosts = tuple[Site, Site]
 
 
@@ -37,7 +42,7 @@ def shared(
 @pytest.fixture(scope='module')
 def hosts(shared: Cluster) -> Iterator[Hosts]:
     """Both hosts, for all tests here; both know the database's password by their URLs."""
-    url = shared.database.url.replace('@', f':{shared.database.password}@', 1)
+    url = shared.url
     urls = {'DATABASE_URL': url.replace('postgres:', 'postgresql:', 1), 'PULUMI_BACKEND_URL': url}
     with shared.two(PGPASSFILE='', WORKERS='1', **urls) as found:
         yield found
@@ -91,6 +96,28 @@ def test_expires_once(shared: Cluster, hosts: Hosts) -> None:
     await_that(lambda: not shared.query('select name from stacks'))
     ended = [first.client.get(f'/runs?operation=destroy&stack={name}')['items'] for name in names]
     assert [[each['reason'] for each in runs] for runs in ended] == [['expired']] * len(names)
+    shared.assert_nothing_left()
+
+
+def test_history_is_shortened(shared: Cluster, hosts: Hosts) -> None:
+    """Of a long history the newest entries stay, those of other stacks too, and runs go on."""
+    client = hosts[0].client
+    for run in [client.create(name, inputs('x')) for name in ('long', 'long-2')]:
+        client.done(run)
+    with shared.database.connect() as connection:
+        # Entries of long ago, which are like the real one.
+        connection.execute(COPIED)
+    folders = [f'/.pulumi/history/files/stack.{name}/' for name in ('long', 'long-2')]
+    real = [{key for key in shared.pulumi_files() if each in key} for each in folders]
+    history.shorten_rows(f'{shared.url}&table=pulumi_state', folders[0], kept=3)
+    left = [{key for key in shared.pulumi_files() if each in key} for each in folders]
+    assert [len(each) for each in real] == [82, 82]
+    assert [len(each) for each in left] == [6, 82]
+    assert max(left[0]) == max(real[0])
+    for run in [hosts[1].client.start(name, 'update') for name in ('long', 'long-2')]:
+        client.done(run)
+    for run in [client.destroy(name) for name in ('long', 'long-2')]:
+        client.done(run)
     shared.assert_nothing_left()
 
 

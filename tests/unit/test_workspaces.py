@@ -22,6 +22,7 @@ ENGINE = Engine(Path('/engine/bin/pulumi'), 'built', (3, 259, 0))
             'p@ss',
         ),
         ('postgres://me@db/x', 'postgres://me@db/x', None),
+        ('postgresql://me:secret@db/x', 'postgres://me@db/x', 'secret'),
         ('s3://bucket?region=eu-west-1', 's3://bucket?region=eu-west-1', None),
     ],
 )
@@ -32,3 +33,6 @@ def test_password_apart_from_url(
     settings = Settings(state_dir=tmp_path, backend_url=given)
     found = environment.variables(settings, ENGINE, 'dev', tmp_path)
     assert (found['PULUMI_BACKEND_URL'], found.get('PGPASSWORD')) == (url, password)
+    # Else `pulumi stack ls` waits for ever there.
+    is_postgres = url.startswith('postgres')
+    assert ('PULUMI_DIY_BACKEND_PARALLEL' in found) == is_postgres
