@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 
 from stacks.errors import UnavailableError
 
@@ -109,6 +110,11 @@ def connect(url: str, state_dir: Path) -> Database:
         engine = _postgres(url) if url else _sqlite(state_dir / FILE)
         with _only_migrator(engine, state_dir) as connection:
             _migrate(connection)
+    except CommandError as error:
+        # Of Alembic, whose words name the version that it does not know.
+        raise DatabaseError(
+            f'The database is of another version of this service: {error}'
+        ) from None
     except sa.exc.SQLAlchemyError as error:
         raise DatabaseError(f'The database cannot be used: {_reason(error)}') from error
     return Database(engine)
