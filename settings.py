@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import durations
 
@@ -19,7 +20,7 @@ DAY = 86400.0
 # What Pulumi gets to end by itself once its deadline has passed.
 CANCEL_GRACE = 10.0
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-POSTGRES = ('postgresql://', 'postgres://')
+POSTGRES = ('postgresql', 'postgres')
 SECONDS = ('slot_wait', 'run_timeout', 'destroy_timeout', 'operation_timeout', 'expiry_retry')
 LOG_LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR')
 
@@ -129,9 +130,10 @@ class Settings:
         _check(self.max_stacks >= 1, 'MAX_STACKS', 'a number from 1 up')
         _check(self.max_stacks_per_owner >= 0, 'MAX_STACKS_PER_OWNER', 'a number from 0 up')
         _check(
-            not self.database_url or self.database_url.startswith(POSTGRES),
+            not self.database_url or _is_postgres(self.database_url),
             'DATABASE_URL',
-            'empty, or postgresql://user@host/name',
+            'empty, or postgresql://user@host/name; in a password, other characters than letters '
+            'and digits must be percent-encoded',
         )
         for name in SECONDS:
             value = getattr(self, name)
@@ -231,6 +233,15 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_postgres(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # Raises ValueError, as for what is a part of a password.
+    except ValueError:
+        return False
+    return parts.scheme in POSTGRES and '//' in url and parts.netloc.count('@') <= 1
 
 
 def _check_duration(variable: str, text: str) -> None:
