@@ -92,4 +92,5 @@ class Housekeeping:
 def _is_due(row: Row) -> bool:
     """Tell whether a stack is due still, as another service may have seen to it meanwhile."""
     is_time = row.expiry_retry_at is None or row.expiry_retry_at <= now()
-    return row.expires_at is not None and row.expires_at <= now() and is_time
+    is_over = row.expires_at is not None and row.expires_at <= now()
+    return is_over and is_time and not row.protected
