@@ -76,7 +76,10 @@ def count(connection: sa.Connection, owner: str | None = None) -> int:
 
 
 def due(connection: sa.Connection, now: datetime, limit: int = 50) -> list[Row]:
-    """Return stacks whose time is over and with which nothing is under way, the first due first."""
+    """Return stacks whose time is over and with which nothing is under way, the first due first.
+
+    Those that are protected stay.
+    """
     is_time = sa.or_(stacks.c.expiry_retry_at.is_(None), stacks.c.expiry_retry_at <= now)
     query = (
         sa.select(stacks)

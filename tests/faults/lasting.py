@@ -108,15 +108,14 @@ class Lasting:
         return found
 
     @contextmanager
-    def held(self, operation: str, mark: str = 'slow') -> Iterator[None]:
-        """Hold runs in an operation of a resource, or of the program, as long as the body lasts."""
-        waiting = self.files / f'waiting-{operation}'
-        waiting.unlink(missing_ok=True)
-        (self.files / mark).touch()
+    def held(self) -> Iterator[None]:
+        """Hold runs in whatever they do with a resource, as long as the body lasts."""
+        slow = self.files / 'slow'
+        slow.touch()
         try:
             yield
         finally:
-            (self.files / mark).unlink()
+            slow.unlink()
 
     def wait_until_held(self, operation: str) -> None:
         """Wait until a run is held there, which it was not before."""

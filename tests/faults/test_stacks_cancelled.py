@@ -31,7 +31,7 @@ def cancel(here: Lasting, run: Run) -> Run:
 def test_cancelled_in_the_queue(here: Lasting) -> None:
     """A run that waits is cancelled at once and never begins; its stack can be made later."""
     here.client.done(here.client.create('first', inputs('a')))
-    with here.held('update'):
+    with here.held():
         running = here.client.start('first', 'update', inputs={'text': 'new'})
         here.wait_until_held('update')
         created, updated = here.client.create('second', inputs('b')), queued(here, 'first')
@@ -75,7 +75,7 @@ def test_cancelled_in_the_middle(here: Lasting, operation: str, wishes: int) -> 
     where = {'update': 'update', 'destroy': 'delete'}.get(operation, 'read')
     name = f'middle-{operation}-{wishes}'
     here.client.done(here.client.create(name, inputs('a', 'b')))
-    with here.held(where):
+    with here.held():
         run = begin(here, name, operation)
         here.wait_until_held(where)
         for _ in range(wishes):
@@ -118,7 +118,7 @@ def test_cancelled_when_it_has_ended(here: Lasting) -> None:
 def test_cancelled_while_the_service_is_killed(here: Lasting) -> None:
     """A cancel that was acknowledged counts also when the service dies before it heeds it."""
     here.client.done(here.client.create('killed', inputs('a', 'b')))
-    with here.held('update'):
+    with here.held():
         run = here.client.start('killed', 'update', inputs={'text': 'new'})
         here.wait_until_held('update')
         assert cancel(here, run)['cancel_requested']

@@ -45,7 +45,7 @@ def test_order_and_takeover(here: Lasting, clock: Clock) -> None:
     """Runs are done in the order in which they were asked for, and taken over, at any time."""
     here.client.done(here.client.create('web', inputs('a')))
     asked = []
-    with here.held('update'):
+    with here.held():
         for number, seconds in enumerate((0, -DAY, DAY, -2 * DAY)):
             clock.step(seconds)
             given = {'text': f'text-{number}'}
@@ -68,7 +68,7 @@ def test_order_and_takeover(here: Lasting, clock: Clock) -> None:
 def test_waiting(here: Lasting, clock: Clock, seconds: float) -> None:
     """A client that waits for a run does so for the time that it gave, whatever the clock says."""
     here.client.done(here.client.create('web', inputs('a')))
-    with here.held('update'):
+    with here.held():
         begun = time.monotonic()
         clock.step(seconds)
         body = {'operation': 'update', 'inputs': {'text': 'new'}}

@@ -47,7 +47,7 @@ def test_disk_full(tmp_path: Path, small_disk: Path, mode: str) -> None:
     """A disk that is full in mid-run: each run ends or waits, and all is right with room again."""
     with lasting(tmp_path, ENGINE=mode, STATE_DIR=str(small_disk / 'state')) as here:
         here.client.done(here.client.create('before', inputs('a')))
-        with here.held('create'):
+        with here.held():
             run = here.client.create('during', inputs('a', 'b'))
             here.wait_until_held('create')
             filler = fill(small_disk)

@@ -37,11 +37,12 @@ def in_seconds(seconds: float) -> str:
 def test_expired_while_the_service_was_down(tmp_path: Path, mode: str) -> None:
     """What expired while the service was down is destroyed soon after its start, and no other."""
     with lasting(tmp_path, ENGINE=mode) as here:
-        for name in ('due', 'later', 'lasting'):
+        for name in ('due', 'later', 'protected', 'lasting'):
             here.client.done(here.client.create(name, inputs('a')))
         patch(here, 'due', expires_at=in_seconds(2))
         patch(here, 'later', expires_at=in_seconds(2))
         patch(here, 'later', ttl='8h')
+        patch(here, 'protected', expires_at=in_seconds(2), protected=True)
         here.kill()
         time.sleep(2.5)
         assert (here.files / 'stack.due-a').exists()
@@ -49,8 +50,10 @@ def test_expired_while_the_service_was_down(tmp_path: Path, mode: str) -> None:
         await_that(lambda: is_gone(here, 'due'))
         [run] = destroys(here, 'due')
         assert (run['state'], run['reason'], run['caller']) == ('succeeded', 'expired', 'local')
-        assert destroys(here, 'later') == destroys(here, 'lasting') == []
+        assert not [each for each in ('later', 'protected', 'lasting') if destroys(here, each)]
         here.assert_files()
+        patch(here, 'protected', protected=False)
+        await_that(lambda: is_gone(here, 'protected'))
         here.end()
 
 
@@ -85,7 +88,7 @@ def test_extended_in_time(tmp_path: Path, mode: str) -> None:
     """A stack whose time is extended while a run delays its destroy is not destroyed."""
     with lasting(tmp_path, ENGINE=mode, WORKERS='1') as here:
         here.client.done(here.client.create('web', inputs('a')))
-        with here.held('update'):
+        with here.held():
             run = here.client.start('web', 'update', inputs={'text': 'new'})
             here.wait_until_held('update')
             patch(here, 'web', expires_at=in_seconds(0))

@@ -80,7 +80,7 @@ def freeze_in_mid_update(
     here: Lasting, other: Lasting
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Stop the service that does a run, and have the other one do what else there is."""
-    with here.held('create'):
+    with here.held():
         slow = here.client.create('slow', inputs('a'))
         here.wait_until_held('create')
         # Of the two, whoever took the run.

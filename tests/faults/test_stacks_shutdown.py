@@ -39,7 +39,7 @@ def test_reload_under_load(tmp_path: Path, mode: str) -> None:
     """SIGHUP under load: what runs is finished by the old worker, the rest is done by the new."""
     with lasting(tmp_path, ENGINE=mode) as here:
         master = here.site.service.process.pid
-        with here.held('create'):
+        with here.held():
             ids = load(here)
             here.wait_until_held('create')
             [old] = here.pids('worker')
@@ -88,7 +88,7 @@ def test_put_off(tmp_path: Path, mode: str) -> None:
     """A run that is longer than a shutdown waits is put off, and done by the next service."""
     with lasting(tmp_path, ENGINE=mode, **SHORT) as here:
         here.client.done(here.client.create('other', inputs('z')))
-        with here.held('create'):
+        with here.held():
             run = here.client.create('web', inputs('a', 'b'))
             here.wait_until_held('create')
             here.site.service.process.send_signal(signal.SIGTERM)
@@ -108,7 +108,7 @@ def test_put_off(tmp_path: Path, mode: str) -> None:
 def test_put_off_and_cancelled(tmp_path: Path) -> None:
     """A run that was put off and is cancelled before it goes on leaves its stack incomplete."""
     with lasting(tmp_path, **SHORT) as here:
-        with here.held('create'):
+        with here.held():
             first = here.client.create('first', inputs('a'))
             second = here.client.create('second', inputs('b'))
             await_that(lambda: here.client.get(f'/runs/{second["id"]}')['resources'])

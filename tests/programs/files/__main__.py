@@ -1,7 +1,6 @@
-"""Files in the folder that FILES names, one resource each; waits while `slow-program` is there."""
+"""Files in the folder that FILES names, one resource each."""
 
 import os
-import time
 from pathlib import Path
 
 import pulumi
@@ -12,9 +11,6 @@ folder = Path(os.environ['FILES'])
 stack = pulumi.get_stack()
 if pulumi.runtime.is_dry_run():
     obey({'path': folder / stack}, 'preview')
-while (folder / 'slow-program').exists():
-    (folder / 'waiting-program').touch()
-    time.sleep(0.02)
 files = [
     KeptFile(
         name,
