@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import durations
 
@@ -19,7 +20,7 @@ DAY = 86400.0
 # What Pulumi gets to end by itself once its deadline has passed.
 CANCEL_GRACE = 10.0
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-POSTGRES = ('postgresql://', 'postgres://')
+POSTGRES = ('postgresql', 'postgres')
 SECONDS = ('slot_wait', 'run_timeout', 'destroy_timeout', 'operation_timeout', 'expiry_retry')
 LOG_LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR')
 
@@ -129,15 +130,19 @@ class Settings:
         _check(self.max_stacks >= 1, 'MAX_STACKS', 'a number from 1 up')
         _check(self.max_stacks_per_owner >= 0, 'MAX_STACKS_PER_OWNER', 'a number from 0 up')
         _check(
-            not self.database_url or self.database_url.startswith(POSTGRES),
+            not self.database_url or _is_postgres(self.database_url),
             'DATABASE_URL',
-            'empty, or postgresql://user@host/name',
+            'empty, or postgresql://user@host/name; in a password, other characters than letters '
+            'and digits must be percent-encoded',
         )
         for name in SECONDS:
             value = getattr(self, name)
             _check(0 < value <= DAY, name.upper(), 'a number of seconds above 0, at most a day')
         for name in ('default_ttl', 'max_ttl', 'run_retention', 'drift_check'):
             _check_duration(name.upper(), getattr(self, name))
+        if self.default_ttl and self.max_ttl:
+            fits = durations.parse(self.default_ttl) <= durations.parse(self.max_ttl)
+            _check(fits, 'DEFAULT_TTL', f'at most MAX_TTL, {self.max_ttl}')
         _networks('TRUSTED_PROXIES', self.trusted_proxies)
         self.insist_on_token(self.host)
 
@@ -231,6 +236,15 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_postgres(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # Raises ValueError, as for what is a part of a password.
+    except ValueError:
+        return False
+    return parts.scheme in POSTGRES and '//' in url and parts.netloc.count('@') <= 1
 
 
 def _check_duration(variable: str, text: str) -> None:

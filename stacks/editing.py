@@ -8,7 +8,7 @@ from typing import Any
 from settings import NAME, Settings
 from stacks import lifetime
 from stacks.errors import Flaw, InvalidError
-from stacks.ordering import LONGEST_DESCRIPTION
+from stacks.ordering import flaws_of_description
 
 Columns = dict[str, Any]
 
@@ -68,9 +68,10 @@ def _owner(_: Settings, value: Any) -> Columns:
 
 def _description(_: Settings, value: Any) -> Columns:
     text = '' if value is None else value
-    if not isinstance(text, str) or len(text) > LONGEST_DESCRIPTION:
-        words = f'must be text of at most {LONGEST_DESCRIPTION} characters'
-        raise InvalidError([Flaw('/description', words)])
+    if not isinstance(text, str):
+        raise InvalidError([Flaw('/description', 'must be text')])
+    if flaws := flaws_of_description(text):
+        raise InvalidError(flaws)
     return {'description': text}
 
 

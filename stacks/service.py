@@ -100,9 +100,10 @@ class Service:
         dispatcher = Dispatcher(self._settings, records.database, here, operator, self._bell)
         housekeeping = Housekeeping(self._settings, records.database, operator.snapshots)
         keeper = Keeper(records.database, here, dispatcher, housekeeping, self._bell)
+        # Before the records are open to callers: what goes wrong here is tried again.
+        dispatcher.engines.end_leftovers()
         self._dispatcher = dispatcher
         self._records = records
-        dispatcher.engines.end_leftovers()
         dispatcher.start()
         keeper.start()
         self._ending.wait()

@@ -13,6 +13,7 @@ from stacks.programs import SHORTEST_SECRET
 # What a terminal takes for commands: CSI, OSC with its end, other escapes; then C0, C1 and DEL.
 ESCAPES = re.compile(r'\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?')
 CONTROLS = re.compile(r'[\x00-\x08\x0b-\x1f\x7f-\x9f]')
+BOOLEANS = {'true', 'false'}
 LONGEST_LINE = 8192
 CUT = ' … the rest of this line is left out'
 
@@ -24,7 +25,8 @@ class LogText:
         """Take the secrets whose values must not show."""
         # The longest first: one may be a part of another.
         known = {form for each in secrets for form in _forms(each)}
-        long_enough = (each for each in known if len(each) >= SHORTEST_SECRET)
+        # A boolean may be secret too, but all others would not be legible without it.
+        long_enough = (each for each in known - BOOLEANS if len(each) >= SHORTEST_SECRET)
         ordered = sorted(long_enough, key=len, reverse=True)
         self._secrets = re.compile('|'.join(map(re.escape, ordered))) if ordered else None
 

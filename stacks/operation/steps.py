@@ -57,7 +57,7 @@ class Steps:
             lambda: basic_pulumi.set_stack(self._context, options),
             lambda: recovery.unlock_absent(self._context, options),
         )
-        if self._task.operation != PREVIEW:
+        if not self._task.looks_only:
             self._make_sure(stack)
         OPERATIONS[self._task.operation](self, stack)
 

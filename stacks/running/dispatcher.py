@@ -148,7 +148,11 @@ class Dispatcher:
                 return None
         try:
             with self._database.writing() as connection:
-                return runs.claim(connection, self._presence.name)
+                row = runs.claim(connection, self._presence.name)
+                if self._draining.is_set():
+                    # It may be one that was just put off here. It is not taken after all.
+                    raise UnavailableError('The service is shutting down.')
+                return row
         except sa.exc.IntegrityError:
             return None  # Another one has taken a run of the same stack.
 

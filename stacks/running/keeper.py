@@ -16,7 +16,7 @@ from stacks.records import INTERRUPTED
 from stacks.running.dispatcher import DIED, MOST_ATTEMPTS, Dispatcher
 from stacks.running.housekeeping import Housekeeping
 from stacks.running.presence import Presence
-from stacks.running.running_run import LostError
+from stacks.running.running_run import LostError, RunningRun
 from stacks.running.waiting import Bell
 from stacks.store import logs, runs, stacks
 from stacks.store.database import Database
@@ -119,8 +119,13 @@ class Keeper:
             with self._database.reading() as connection:
                 wishes = runs.cancels(connection, self._presence.name)
             for run in running:
-                if count := wishes.get(run.row.id):
-                    run.stop.cancel(count)
+                self._heed(run, wishes.get(run.row.id))
+
+    def _heed(self, run: RunningRun, wishes: int | None) -> None:
+        if wishes is None:  # Another service does it now, or it has ended.
+            run.stop.put_off()
+        elif wishes:
+            run.stop.cancel(wishes)
 
     def _around(self) -> None:
         if self._look_around.is_due():

@@ -15,7 +15,7 @@ from stacks.moments import aware, now
 from stacks.operation.course import Course
 from stacks.operation.stopping import Stop
 from stacks.operation.task import Outcome, Task
-from stacks.records import DESTROY, FAILED, MEANWHILE, PREVIEW, REFRESH, SUCCEEDED, UPDATE
+from stacks.records import DESTROY, FAILED, MEANWHILE, REFRESH, SUCCEEDED, UPDATE
 from stacks.store import logs, runs, stacks
 from stacks.store.database import Database
 from stacks.store.stacks import Row
@@ -31,14 +31,7 @@ def begin(connection: sa.Connection, row: Row) -> Task:
     """Note that a run begins, and return what is to be done."""
     stack = stacks.by_name(connection, row.stack, lock=True)
     assert stack is not None  # It is there as long as it has runs that have not ended.
-    looks_only = row.operation == PREVIEW or (row.operation == REFRESH and not row.accept)
-    changed_by = stack.changed_by if looks_only else row.number
-    runs.change(connection, row.id, row.executor, based_on=stack.changed_by)
-    state = MEANWHILE.get(row.operation, stack.state)
-    if stack.state == 'creating' and row.operation == UPDATE:
-        state = 'creating'
-    stacks.change(connection, stack.id, state=state, changed_by=changed_by, last_run=row.id)
-    return Task(
+    task = Task(
         run_id=row.id,
         stack=row.stack,
         program=row.program,
@@ -51,6 +44,20 @@ def begin(connection: sa.Connection, row: Row) -> Task:
         is_unsure=stack.state in UNSURE or row.log_size > 0,
         is_repeated=row.attempts > 1,
     )
+    runs.change(connection, row.id, row.executor, based_on=stack.changed_by)
+    stacks.change(
+        connection,
+        stack.id,
+        state=_meanwhile(stack, row.operation),
+        changed_by=stack.changed_by if task.looks_only else row.number,
+        last_run=row.id,
+    )
+    return task
+
+
+def _meanwhile(stack: Row, operation: str) -> str:
+    is_made = stack.state == 'creating' and operation == UPDATE
+    return 'creating' if is_made else MEANWHILE.get(operation, str(stack.state))
 
 
 def _digest_of(connection: sa.Connection, preview: str | None) -> str:

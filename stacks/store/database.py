@@ -110,7 +110,12 @@ def connect(url: str, state_dir: Path) -> Database:
         engine = _postgres(url) if url else _sqlite(state_dir / FILE)
         with _only_migrator(engine, state_dir) as connection:
             _migrate(connection)
-    except (sa.exc.SQLAlchemyError, CommandError) as error:
+    except CommandError as error:
+        # Of Alembic, whose words name the version that it does not know.
+        raise DatabaseError(
+            f'The database is of another version of this service: {error}'
+        ) from None
+    except sa.exc.SQLAlchemyError as error:
         raise DatabaseError(f'The database cannot be used: {_reason(error)}') from error
     return Database(engine)
 

@@ -83,7 +83,7 @@ def due(connection: sa.Connection, now: datetime, limit: int = 50) -> list[Row]:
     is_time = sa.or_(stacks.c.expiry_retry_at.is_(None), stacks.c.expiry_retry_at <= now)
     query = (
         sa.select(stacks)
-        .where(stacks.c.expires_at <= now, is_time, ~stacks.c.protected, ~_is_busy())
+        .where(stacks.c.expires_at <= now, ~stacks.c.protected, is_time, ~_is_busy())
         .order_by(stacks.c.expires_at)
         .limit(limit)
     )

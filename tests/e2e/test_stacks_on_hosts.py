@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from stacks.running import presence
+from stacks.running.presence import LOOKS
+from stacks.store.database import connect
 from tests import processes
 from tests.faults.held import await_that
 from tests.hosts import Cluster, cluster, everything, expected
@@ -22,6 +28,7 @@ COPIED = """insert into pulumi_state (key, data)
     select regexp_replace(key, '-\\d{19}', '-' || (1600000000000000000 + number)), data
     from pulumi_state, generate_series(1, 40) as number
     where key like '%/history/files/stack.long%'"""
+CUT = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
 Hosts = tuple[Site, Site]
 
 
@@ -97,6 +104,29 @@ def test_expires_once(shared: Cluster, hosts: Hosts) -> None:
     ended = [first.client.get(f'/runs?operation=destroy&stack={name}')['items'] for name in names]
     assert [[each['reason'] for each in runs] for runs in ended] == [['expired']] * len(names)
     shared.assert_nothing_left()
+
+
+def test_presence(shared: Cluster, hosts: Hosts, tmp_path: Path) -> None:
+    """A cut connection is made again before others notice; the server too looks for the vanished.
+
+    A service whose connection is gone for good is dead after three looks.
+    """
+    records = connect(shared.url, tmp_path)
+    with records.reading() as connection:
+        assert connection.execute(sa.text('show tcp_keepalives_idle')).scalar_one() == '5'
+        assert connection.execute(sa.text('show tcp_user_timeout')).scalar_one() == '10000'
+    one, other = (presence.of_this_process(records, tmp_path) for _ in range(2))
+    assert not other.is_dead(one.name)
+    shared.query(CUT)
+    assert one.is_sure()
+    assert other.is_sure()
+    assert [other.is_dead(one.name) for _ in range(4)] == [False] * 4
+    one.close()
+    looks = itertools.count()
+    await_that(lambda: next(looks) < 0 or other.is_dead(one.name))
+    assert next(looks) >= LOOKS
+    other.close()
+    records.close()
 
 
 def test_history_is_shortened(shared: Cluster, hosts: Hosts) -> None:

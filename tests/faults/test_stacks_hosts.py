@@ -116,8 +116,9 @@ def test_host_killed(shared: Cluster, rounds: Rounds) -> None:
         with shared.host('host-a', WORKERS='4') as first:
             runs = begin_all(shared, first)
             with shared.host('host-b', WORKERS='4', **QUICK) as second:
-                send(everything(first), signal.SIGSTOP)  # none of it sees the other end
-                send(everything(first), signal.SIGKILL)
+                pids = everything(first)
+                send(pids, signal.SIGSTOP)  # none of it sees another one end
+                send(pids, signal.SIGKILL)
                 let_go(shared)
                 assert len(shared.locks()) == 3
                 assert_all_right(shared, second, runs)

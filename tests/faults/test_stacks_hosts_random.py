@@ -53,9 +53,7 @@ class Host:
 
     def kill(self) -> None:
         """Kill it as a whole, and start it again."""
-        pids = everything(self.site)
-        send(pids, signal.SIGSTOP)
-        send(everything(self.site), signal.SIGKILL)
+        kill_at_once(everything(self.site))
         self.start()
 
     def kill_service(self) -> None:
@@ -66,7 +64,7 @@ class Host:
     def kill_engines(self) -> None:
         """Kill what drives Pulumi."""
         own = service_alone(self.site)
-        send([pid for pid in everything(self.site) if pid not in own], signal.SIGKILL)
+        kill_at_once([pid for pid in everything(self.site) if pid not in own])
 
     def freeze(self) -> None:
         """Have it stand still for a while."""
@@ -79,6 +77,12 @@ class Host:
         """Stop it as an operator would, and start it again."""
         assert self.site.service.stop() == 0
         self.start()
+
+
+def kill_at_once(pids: list[int]) -> None:
+    """Kill processes, of which none sees another one die."""
+    send(pids, signal.SIGSTOP)
+    send(pids, signal.SIGKILL)
 
 
 class Clients:
@@ -146,7 +150,7 @@ def assert_true(shared: Cluster, hosts: list[Host], acknowledged: list[str]) -> 
     first, second = (host.site.client for host in hosts)
     for run_id in acknowledged:
         run = first.ended({'id': run_id})
-        assert run['state'] in ('succeeded', 'interrupted'), (run, first.log(run))
+        assert run['state'] in ('succeeded', 'interrupted'), f'{run["error"]}\n{first.log(run)}'
         assert second.get(f'/runs/{run_id}')['state'] == run['state']
     assert not (shared.files / 'twice').exists()
     for name in STACKS:

@@ -23,8 +23,8 @@ UNIT = (DEPLOY / 'learn-auto-api.service').read_text()
 NGINX = (DEPLOY / 'nginx.conf').read_text()
 
 OURS = {each.metadata['variable'] for each in fields(Settings)}
-# Python's, the shell's and the XDG base directories' own.
-OTHERS = {'HOME', 'PATH', 'PYTHONUNBUFFERED', 'XDG_CACHE_HOME'}
+# Python's, the shell's, the XDG base directories' and PostgreSQL's own.
+OTHERS = {'HOME', 'PATH', 'PYTHONUNBUFFERED', 'XDG_CACHE_HOME', 'PGPASSFILE', 'PGPASSWORD'}
 
 
 def only(pattern: str, text: str) -> str:
@@ -89,8 +89,7 @@ def test_mentioned_variables_are_settings() -> None:
         comments = '\n'.join(line for line in text.splitlines() if line.startswith('#'))
         spoken |= set(re.findall(r'\b[A-Z]+_[A-Z_]+\b', comments))
     assert 'ALLOWED_HOSTS' in spoken
-    # PostgreSQL's client reads the last two.
-    assert spoken <= OURS | OTHERS | {'SIGTERM', 'GET', 'PGPASSFILE', 'PGPASSWORD'}
+    assert spoken <= OURS | OTHERS | {'SIGTERM', 'GET'}
 
 
 def test_image_has_every_module() -> None:
@@ -116,6 +115,18 @@ def test_image_has_every_module() -> None:
     assert ROOT / 'api.py' in own
     for module in own:
         assert any(module == each or each in module.parents for each in files), module
+
+
+def test_programs_have_room_for_venvs() -> None:
+    """The service may write into the programs' folders, where each has its venv."""
+    assert only(r'^COPY (.*) programs programs$', DOCKERFILE) == '--chown=service:service'
+    assert only(r'^RUN python -m program_venv (.*)$', DOCKERFILE) == 'burner-program programs/*'
+    folder = only(r'^Environment=PROGRAMS_DIR=%S/(\S+)$', UNIT)
+    assert folder in only(r'^StateDirectory=(.*)$', UNIT).split()
+    assert (
+        only(r'^ExecStartPre=/usr/bin/cp -rT (.*)$', UNIT)
+        == f'/opt/learn-auto-api/programs %S/{folder}'
+    )
 
 
 def test_unit_installs_the_whole_program() -> None:

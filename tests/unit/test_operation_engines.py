@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from settings import Settings
-from stacks.operation.engines import Engines
+from stacks.operation.engines import Engines, OwnedEngine
 from tests.fake_pulumi import Meeting
 from warm_pulumi.processes import kill_session
 from workspaces.ownership import Ownership
@@ -127,3 +127,18 @@ def test_first_look(engines: Engines, settings: Settings) -> None:
     """Where no service ever was, nothing is left, and the folder is for the owner alone."""
     engines.end_leftovers()
     assert os.stat(settings.state_dir / 'workers').st_mode & 0o777 == 0o700
+
+
+def test_locks_of_fellows(tmp_path: Path) -> None:
+    """An engine's lock on a stack that it does not work on is nobody's, also while it lives."""
+    engines: list[OwnedEngine] = []
+    for number, stack in enumerate(['web', 'mail', 'web']):
+        file = Ownership(tmp_path / str(number))
+        file.note_start(os.getppid() if number else os.getpid())
+        engines.append(OwnedEngine(Settings(state_dir=tmp_path), file, str(number), engines))
+        engines[-1].stack = stack
+    assert engines[0].idle == {os.getpid(), os.getppid()}
+    engines[1].stack = 'web'
+    assert engines[0].idle == {os.getpid()}
+    for engine in engines:
+        engine.close()

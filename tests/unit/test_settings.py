@@ -86,6 +86,39 @@ def test_refused(variable: str, value: str) -> None:
         Settings.from_env({variable: value})
 
 
+@pytest.mark.parametrize('scheme', ['postgres', 'postgresql'])
+def test_database(scheme: str) -> None:
+    """A PostgreSQL is named by either scheme, with a password that does not show."""
+    for rest in (
+        '//db/x',
+        '//me:plan%40ted@db:5432/x?sslmode=disable',
+        '///x?host=/run/postgresql',
+    ):
+        settings = Settings.from_env({'DATABASE_URL': f'{scheme}:{rest}'})
+        assert settings.database_url == f'{scheme}:{rest}'
+        assert 'plan' not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    'url',
+    [
+        'mysql://db/x',
+        'postgresql:x',
+        'postgresql://u:planted',
+        'postgres://u:plan/ted@db/x',
+        'postgres://u:plan@ted@db/x',
+        'postgres://u:planted@db:port/x',
+        'postgres://[u:planted@db',
+    ],
+)
+def test_database_refused(url: str) -> None:
+    """A database's URL that cannot be read is refused without a part of its password."""
+    with pytest.raises(SettingsError, match='DATABASE_URL') as told:
+        Settings.from_env({'DATABASE_URL': url})
+    assert 'plan' not in str(told.value)
+    assert told.value.__cause__ is None
+
+
 @pytest.mark.parametrize(
     ('host', 'bound'),
     [
