@@ -107,6 +107,10 @@ class Lasting:
             return [each for each in found if each not in hosts]
         return found
 
+    def service(self) -> list[int]:
+        """Return gunicorn's processes, without what they have started for runs."""
+        return [self.site.service.process.pid, *self.pids('worker')]
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold runs in whatever they do with a resource, as long as the body lasts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -82,6 +83,8 @@ def test_cancelled_in_the_middle(here: Lasting, operation: str, wishes: int) -> 
             assert cancel(here, run)['cancel_requested']
         if wishes == 2:
             assert here.client.ended(run)['state'] == 'cancelled', 'without waiting for the step'
+        else:
+            time.sleep(1.5)  # nothing tells that the wish was heard
     assert here.client.ended(run)['state'] == 'cancelled', here.client.log(run)
     assert_refused(here, run)
     here.assert_ended(run['id'])
