@@ -18,7 +18,7 @@ from stacks.operation.snapshots import Snapshots
 from stacks.operation.steps import Steps
 from stacks.operation.stopping import Stop, StoppedError
 from stacks.operation.task import Outcome, Task
-from stacks.programs import ProgramError
+from stacks.program_files import ProgramError
 from stacks.records import CANCELLED, DESTROY, FAILED, REFRESH, SUCCEEDED
 from stacks.vault import Vault
 from warm_pulumi import EngineDiedError, deadline

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
 from stacks import programs
 from stacks.catalogue import Catalogue
-from stacks.programs import ProgramError
+from stacks.program_files import ProgramError
+from tests.folders import write
 from tests.paths import ROOT
-
-PROJECT = {'name': 'token', 'description': 'A token', 'runtime': 'python'}
-
-
-def write(folder: Path, schema: Any = None, **project: Any) -> Path:
-    """Make a program, with more or other keys in its Pulumi.yaml."""
-    folder.mkdir(exist_ok=True)
-    (folder / 'Pulumi.yaml').write_text(yaml.safe_dump({**PROJECT, **project}))
-    (folder / 'requirements.txt').write_text('')
-    (folder / '__main__.py').write_text('')
-    if schema is not None:
-        (folder / 'inputs.schema.json').write_text(json.dumps(schema))
-    return folder
 
 
 def test_both_files(tmp_path: Path) -> None:
@@ -130,7 +116,27 @@ def test_name_twice(tmp_path: Path) -> None:
         write(tmp_path / name, description=name)
     first, second = Catalogue([], [tmp_path]).programs()
     assert (first.description, first.reason) == ('a', '')
-    assert 'token is the name of' in second.reason
+    assert second.reason == 'Pulumi.yaml: token is the name of the program in a'
+    assert second.name == 'token (b)'
+
+
+def test_broken_name_twice(tmp_path: Path) -> None:
+    """A folder that cannot be used takes no name away from a program, however many there are."""
+    sound = write(tmp_path / 'z', name='token')
+    parents = [tmp_path / 'one', tmp_path / 'two', tmp_path / 'three']
+    for parent in parents:
+        parent.mkdir()
+        write(parent / 'token', name='token', runtime='go')
+    catalogue = Catalogue([parent / 'token' for parent in parents], [tmp_path])
+    found = {each.name: each.reason for each in catalogue.programs()}
+    broken = 'Pulumi.yaml: runtime must be python'
+    assert found == {
+        'token': '',
+        'token (token)': broken,
+        'token (token, 2)': broken,
+        'token (token, 3)': broken,
+    }
+    assert getattr(catalogue.program('token'), 'folder', None) == sound
 
 
 def test_digest(tmp_path: Path) -> None:
