@@ -31,11 +31,14 @@ def obey(props: Props, operation: str) -> None:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Leave the mark `doubled` where another process is in the body at the same time."""
+def alone(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Leave the mark `doubled` where another process is in the body at the same time.
+
+    how: LOCK_SH for those who only read, whom other such do not disturb.
+    """
     with path.with_name(f'turn.{path.name}').open('w') as turn:
         try:
-            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(turn, how | fcntl.LOCK_NB)
         except BlockingIOError:
             path.with_name('doubled').touch()
         yield
@@ -49,11 +52,12 @@ class Provider(ResourceProvider):
         return CreateResult(props['path'], props)
 
     def read(self, id_: str, props: Props) -> ReadResult:
-        obey(props, 'read')
-        try:
-            text = Path(id_).read_text().partition(' ')[0]
-        except FileNotFoundError:
-            return ReadResult('', {})
+        with alone(Path(id_), fcntl.LOCK_SH):
+            obey(props, 'read')
+            try:
+                text = Path(id_).read_text().partition(' ')[0]
+            except FileNotFoundError:
+                return ReadResult('', {})
         return ReadResult(id_, {**props, 'text': text})
 
     def diff(self, id_: str, olds: Props, news: Props) -> DiffResult:
