@@ -71,7 +71,7 @@ def start_platform() -> None:
     """Have the platform come up beside the routes that need none, and end with the process."""
     service = default_service()
     draining.when_begun(service.drain)
-    atexit.register(service.close)
+    draining.at_last(service.close)
     service.start()
 
 
@@ -241,6 +241,7 @@ def main() -> int:
         print(f'Serving on port {httpd.server_port}...', flush=True)
         with suppress(KeyboardInterrupt):
             httpd.serve_forever()
+    draining.finish()
     return 0
 
 

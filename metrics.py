@@ -19,6 +19,9 @@ STEPS = Histogram(
 )
 SLOTS_FREE = Gauge('slots_free', 'Slots that a request could take now.', registry=REGISTRY)
 QUEUE_LENGTH = Gauge('queue_length', 'Requests that wait for a slot.', registry=REGISTRY)
+OPERATIONS = Counter(
+    'operations', 'Runs of stacks that last.', ['operation', 'outcome'], registry=REGISTRY
+)
 RECOVERIES = Counter('recoveries', 'Recovered slots by outcome.', ['outcome'], registry=REGISTRY)
 
 

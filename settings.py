@@ -140,6 +140,9 @@ class Settings:
             _check(0 < value <= DAY, name.upper(), 'a number of seconds above 0, at most a day')
         for name in ('default_ttl', 'max_ttl', 'run_retention', 'drift_check'):
             _check_duration(name.upper(), getattr(self, name))
+        if self.default_ttl and self.max_ttl:
+            fits = durations.parse(self.default_ttl) <= durations.parse(self.max_ttl)
+            _check(fits, 'DEFAULT_TTL', f'at most MAX_TTL, {self.max_ttl}')
         _networks('TRUSTED_PROXIES', self.trusted_proxies)
         self.insist_on_token(self.host)
 

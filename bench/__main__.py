@@ -17,7 +17,7 @@ from typing import Any
 import requests
 
 import engine
-from bench import load, opentofu, report
+from bench import lasting, load, opentofu, report
 from bench.timing import Sample
 from tests.paths import ROOT
 from tests.service import Service, serving
@@ -32,7 +32,7 @@ Way = Callable[[], object]
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog='python -m bench', description=__doc__)
-    parser.add_argument('--quick', action='store_true', help='within a minute: no peer, no growth')
+    parser.add_argument('--quick', action='store_true', help='two minutes: no peer, no growth')
     quick = parser.parse_args().quick
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -70,11 +70,32 @@ def run(folder: Path, stack: ExitStack, quick: bool) -> dict[str, Any]:
     results['throughput'] = [
         load.throughput(warm, concurrency, seconds).summary() for concurrency in CONCURRENCIES
     ]
+    say('stacks that last')
+    with start(ENGINE='warm', SLOTS='1') as service:
+        results['lasting'] = lasting_stacks(service, folder, found, quick)
     if not quick:
         say('growth')
         one_slot = functools.partial(start, ENGINE='warm', SLOTS='1')
         results['growth'] = load.growth(one_slot, 2000, say)
     return results
+
+
+def lasting_stacks(
+    service: Service, folder: Path, found: engine.Engine, quick: bool
+) -> dict[str, Any]:
+    """Measure stacks that last; see bench/lasting.py."""
+    platform = lasting.Platform(service)
+    platform.wait_until_up()
+    idle = lasting.idle(platform)
+    program = Path(folder / 'service' / 'burner-program')
+    by_hand = lasting.plain(folder / 'plain', program, found)
+    one_request(service)  # It makes the program's venv.
+    return {
+        'orders': lasting.orders(platform, by_hand, 1 if quick else 7),
+        'throughput': [lasting.throughput(platform, count, 5.0) for count in (1, 4, 8)],
+        'lists': lasting.lists(platform),
+        'idle': {'before': idle, 'after': lasting.idle(platform)},
+    }
 
 
 def deployed(folder: Path) -> Path:

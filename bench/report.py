@@ -41,6 +41,7 @@ def table(results: dict[str, Any]) -> str:
     where = results['machine']
     parts = [f'{where["date"]}, {where["cpu"]}, {where["system"]}.', _cycles(results['cycle'])]
     parts.append(_throughput(results['throughput']))
+    parts.append(_lasting(results['lasting']))
     if 'growth' in results:
         parts.append(_growth(results['growth']))
     return '\n\n'.join(parts)
@@ -107,6 +108,35 @@ def _throughput(rows: list[dict[str, float]]) -> str:
         lines.append(
             f'| {row["concurrency"]} | {row["cycles"]} | {row["cycles_per_second"]:.1f} '
             f'| {row["p50"]:.3f} | {row["p95"]:.3f} | {row["errors"]} |'
+        )
+    return '\n'.join(lines)
+
+
+def _lasting(lasting: dict[str, Any]) -> str:
+    orders, lists, idle = (lasting[name] for name in ('orders', 'lists', 'idle'))
+    ratio = orders['plain']['median'] / orders['platform']['median']
+    lines = [
+        '| Stacks that last | median s | |',
+        '|---|---|---|',
+        f'| a stack of one resource, from POST to `succeeded` '
+        f'| {orders["platform"]["median"]:.3f} | {ratio:.1f} x as fast as the next line |',
+        f'| the same program by the Automation API and the stock CLI '
+        f'| {orders["plain"]["median"]:.3f} | |',
+    ]
+    for row in lasting['throughput']:
+        lines.append(
+            f'| an update, {row["stacks"]} stacks at once | {row["p50"]:.3f} '
+            f'| {row["runs_per_second"]:.1f} runs/s, p95 {row["p95"]:.3f} s |'
+        )
+    lines += [
+        f'| first page of 1,000 stacks | {lists["stacks"]["median"]:.4f} | |',
+        f'| first page of 10,000 runs | {lists["runs"]["median"]:.4f} | |',
+    ]
+    for name, title in (('before', 'before its first run'), ('after', 'after all of these')):
+        at = idle[name]
+        lines.append(
+            f'| idle, {title} | | {at["share_of_core"]:.1%} of a core, {at["service_mb"]:.0f} MB, '
+            f'with its engines {at["all_mb"]:.0f} MB |'
         )
     return '\n'.join(lines)
 

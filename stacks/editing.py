@@ -8,7 +8,7 @@ from typing import Any
 from settings import NAME, Settings
 from stacks import lifetime
 from stacks.errors import Flaw, InvalidError
-from stacks.ordering import LONGEST_DESCRIPTION
+from stacks.ordering import flaws_of_description
 
 Columns = dict[str, Any]
 
@@ -38,14 +38,18 @@ def columns(settings: Settings, changes: Mapping[str, Any]) -> Columns:
 
 def _ttl(settings: Settings, value: Any) -> Columns:
     if value is None:
-        return _expiring(lifetime.at(settings, None))
+        lifetime.insist_on_no_limit(settings, '/ttl')
+        return _expiring(None)
     if not isinstance(value, str):
         raise InvalidError([Flaw('/ttl', 'must be a time as 8h, or null')])
     return _expiring(lifetime.after(settings, value))
 
 
 def _expires_at(settings: Settings, value: Any) -> Columns:
-    if not isinstance(value, str | None):
+    if value is None:
+        lifetime.insist_on_no_limit(settings, '/expires_at')
+        return _expiring(None)
+    if not isinstance(value, str):
         raise InvalidError([Flaw('/expires_at', 'must be a moment, or null')])
     return _expiring(lifetime.at(settings, value))
 
@@ -64,9 +68,10 @@ def _owner(_: Settings, value: Any) -> Columns:
 
 def _description(_: Settings, value: Any) -> Columns:
     text = '' if value is None else value
-    if not isinstance(text, str) or len(text) > LONGEST_DESCRIPTION:
-        words = f'must be text of at most {LONGEST_DESCRIPTION} characters'
-        raise InvalidError([Flaw('/description', words)])
+    if not isinstance(text, str):
+        raise InvalidError([Flaw('/description', 'must be text')])
+    if flaws := flaws_of_description(text):
+        raise InvalidError(flaws)
     return {'description': text}
 
 

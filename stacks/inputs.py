@@ -43,6 +43,15 @@ def unseal(program: Program, stored: Mapping[str, Any], vault: Vault) -> dict[st
     found = {name: value for name, value in stored['plain'].items() if name in known}
     for name, sealed in stored['secret'].items():
         if name in known:
-            text = vault.decrypt(sealed)
-            found[name] = text if known[name]['type'] == 'string' else json.loads(text)
+            found[name] = _given(vault.decrypt(sealed), known[name]['type'])
     return found
+
+
+def _given(text: str, kind: str) -> Any:
+    """Return what a secret was given as; its text where the program wants another kind by now."""
+    if kind == 'string':
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -15,7 +15,9 @@ def of_new_stack(settings: Settings, ttl: str | None) -> datetime | None:
 
     Raises InvalidError.
     """
-    text = ttl if ttl is not None else settings.default_ttl or settings.max_ttl
+    if ttl is not None:
+        return after(settings, ttl)
+    text = settings.default_ttl or settings.max_ttl
     return after(settings, text) if text else None
 
 
@@ -31,26 +33,23 @@ def after(settings: Settings, ttl: str) -> datetime:
     return _allowed(settings, expires_at, '/ttl')
 
 
-def at(settings: Settings, text: str | None) -> datetime | None:
-    """Return the moment that somebody asks for; None for never.
+def insist_on_no_limit(settings: Settings, pointer: str) -> None:
+    """Raise InvalidError where nothing may last for ever."""
+    if settings.max_ttl:
+        raise InvalidError([Flaw(pointer, f'must be at most {settings.max_ttl} from now')])
+
+
+def at(settings: Settings, text: str) -> datetime:
+    """Return the moment that somebody asks for.
 
     Raises InvalidError.
     """
-    if text is None:
-        _insist_on_no_limit(settings)
-        return None
     try:
         expires_at = moment(text)
     except ValueError:
         words = 'must be a moment as 2030-01-31T12:00:00Z'
         raise InvalidError([Flaw('/expires_at', words)]) from None
     return _allowed(settings, expires_at, '/expires_at')
-
-
-def _insist_on_no_limit(settings: Settings) -> None:
-    if settings.max_ttl:
-        words = f'must be at most {settings.max_ttl} from now'
-        raise InvalidError([Flaw('/expires_at', words)])
 
 
 def _allowed(settings: Settings, expires_at: datetime, pointer: str) -> datetime:

@@ -65,6 +65,7 @@ class Ordering:
         active = runs.active(connection, row.id)
         if request.operation == DESTROY:
             if under_way := [each for each in active if each.operation == DESTROY]:
+                remember(connection, caller.name, request.key, under_way[0].id)
                 return runs.shown(under_way[0])
             insist_on_unprotected(row)
         insist_on_version(row, request.version)
@@ -89,9 +90,7 @@ class Ordering:
         if not NAME.fullmatch(request.name):
             words = 'must be at most 60 lower-case letters, digits and dashes'
             flaws.append(Flaw('/name', words))
-        if len(request.description) > LONGEST_DESCRIPTION:
-            words = f'must have at most {LONGEST_DESCRIPTION} characters'
-            flaws.append(Flaw('/description', words))
+        flaws += flaws_of_description(request.description)
         expires_at = None
         given: dict[str, Any] = {}
         try:
@@ -179,6 +178,15 @@ class Ordering:
         own = self._settings.max_stacks_per_owner
         if own and stacks.count(connection, caller.name) >= own:
             raise ConflictError('quota-reached', f'You have as many stacks as you may have, {own}.')
+
+
+def flaws_of_description(text: str) -> list[Flaw]:
+    """Return what is wrong with a description."""
+    # What no database keeps as text.
+    if len(text) > LONGEST_DESCRIPTION or '\0' in text:
+        words = f'must be text of at most {LONGEST_DESCRIPTION} characters'
+        return [Flaw('/description', words)]
+    return []
 
 
 def visible(connection: sa.Connection, caller: Caller, name: str, lock: bool = False) -> Row:

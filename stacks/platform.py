@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from settings import Settings
-from stacks import editing, permissions
+from settings import NAME, Settings
+from stacks import editing, permissions, submission
 from stacks.catalogue import Catalogue
 from stacks.errors import ConflictError, Flaw, InvalidError, NotFoundError
 from stacks.ordering import Ordering, insist_on_version, visible
@@ -83,8 +83,9 @@ class Platform:
         Raises InvalidError when the cursor is none.
         """
         permissions.insist_on_role(caller, 'reader')
+        after = _name(cursor)
         with self._records().database.reading() as connection:
-            found = stacks.page(connection, where, caller.programs, limit + 1, cursor or '')
+            found = stacks.page(connection, where, caller.programs, limit + 1, after)
         is_more = len(found) > limit
         return Page(found[:limit], found[limit - 1].name if is_more else None)
 
@@ -158,8 +159,7 @@ class Platform:
             stack = stacks.by_name(connection, row.stack, lock=True)
             permissions.insist_on_owner(caller, stack.owner if stack else row.caller)
             if runs.cancel_queued(connection, run_id):
-                if stack is not None and stack.state == 'creating':
-                    stacks.change(connection, stack.id, state='incomplete')
+                submission.note_withdrawn(connection, row, stack)
             elif not runs.ask_to_cancel(connection, run_id):
                 raise ConflictError('run-ended', 'This run has ended.', run_id)
             found = runs.shown(_visible_run(connection, caller, run_id))
@@ -211,8 +211,8 @@ class Platform:
     def _ordered(self, order: Callable[[Ordering, sa.Connection], Run]) -> Run:
         try:
             run = self._written(order)
-        except sa.exc.IntegrityError:
-            # Another one with the same name or key came first; now it is there to be seen.
+        except (sa.exc.IntegrityError, ConflictError):
+            # Another one with the same name or key may have come first; now it is there to be seen.
             run = self._written(order)
         self._bell.ring()
         return run
@@ -235,6 +235,15 @@ def _visible_run(connection: sa.Connection, caller: Caller, run_id: str) -> Row:
 def _number(cursor: str | None) -> int | None:
     if cursor is None:
         return None
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        raise InvalidError([Flaw('/cursor', 'must be a `next` of an earlier answer')])
+    _insist_on_cursor(cursor.isascii() and cursor.isdigit() and len(cursor) < 19)
     return int(cursor)
+
+
+def _name(cursor: str | None) -> str:
+    _insist_on_cursor(cursor is None or NAME.fullmatch(cursor))
+    return cursor or ''
+
+
+def _insist_on_cursor(holds: object) -> None:
+    if not holds:
+        raise InvalidError([Flaw('/cursor', 'must be a `next` of an earlier answer')])

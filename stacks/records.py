@@ -18,6 +18,8 @@ ACTIVE = (QUEUED, RUNNING)
 ENDED = (SUCCEEDED, FAILED, CANCELLED, INTERRUPTED)
 # Of a stack. It is incomplete when its last update was cancelled or interrupted.
 STACK_STATES = ('creating', 'ready', 'updating', 'destroying', 'failed', 'incomplete')
+# What it is while something is done with it; other operations leave its state as it is.
+MEANWHILE = {UPDATE: 'updating', DESTROY: 'destroying'}
 
 Item = TypeVar('Item')
 

@@ -34,7 +34,7 @@ NOT_YET = (
     UnavailableError,
     WrongPassphraseError,
     OSError,
-    sa.exc.IntegrityError,
+    sa.exc.SQLAlchemyError,
 )
 
 
@@ -90,7 +90,7 @@ class Service:
         try:
             vault = _vault(opened, environment.passphrase(self._settings))
             return Records(opened, vault), presence.of_this_process(opened, state_dir)
-        except NOT_YET:
+        except BaseException:
             opened.close()
             raise
 
@@ -100,9 +100,10 @@ class Service:
         dispatcher = Dispatcher(self._settings, records.database, here, operator, self._bell)
         housekeeping = Housekeeping(self._settings, records.database, operator.snapshots)
         keeper = Keeper(records.database, here, dispatcher, housekeeping, self._bell)
+        # Before the records are open to callers: what goes wrong here is tried again.
+        dispatcher.engines.end_leftovers()
         self._dispatcher = dispatcher
         self._records = records
-        dispatcher.engines.end_leftovers()
         dispatcher.start()
         keeper.start()
         self._ending.wait()

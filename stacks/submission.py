@@ -39,6 +39,20 @@ def queue_run(
     return run_id
 
 
+def note_withdrawn(connection: sa.Connection, run: Row, stack: Row | None) -> None:
+    """Note what a stack is, now that a run of it that waited will not be done.
+
+    run: as it was while it waited.
+    """
+    if stack is None:
+        return
+    if run.started_at is not None:
+        # It was put off in its midst.
+        stacks.cut_short(connection, stack, run.operation)
+    elif stack.state == 'creating' and not runs.active(connection, stack.id):
+        stacks.change(connection, stack.id, state='incomplete')
+
+
 def known_run(connection: sa.Connection, caller: str, key: Key | None) -> Run | None:
     """Return what came of the same request when it was sent before; None when it was not.
 

@@ -122,7 +122,7 @@ class Site:
 
 
 @contextmanager
-def platform(folder: Path, **settings: str) -> Iterator[Site]:
+def platform(folder: Path, app: str = 'api:api', **settings: str) -> Iterator[Site]:
     """Serve the catalogue and the program of files, and wait until the platform is up."""
     lay_out(folder)
     files = folder / 'files'
@@ -133,7 +133,7 @@ def platform(folder: Path, **settings: str) -> Iterator[Site]:
         'STATE_DIR': str(folder / 'state'),
         **settings,
     }
-    with serving(folder, **given) as service:
+    with serving(folder, app, **given) as service:
         site = Site(service, files)
         site.client.wait_until_up()
         yield site

@@ -28,6 +28,7 @@ class Worker(GuardedWorker):
         # The last answer is given, but stacks may still be put in order before the process ends.
         # Whoever shows no sign of life then is taken for one that hangs.
         threading.Thread(target=self._live_on, args=[heartbeat], daemon=True).start()
+        draining.finish()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         draining.begin()

@@ -6,6 +6,7 @@ long run never has a slot wait.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -41,8 +42,10 @@ class OwnedEngine:
         self._command: WarmPulumi | ColdPulumi | None = None
         self._variables: dict[str, str] = {}
 
-    def open(self) -> auto.LocalWorkspaceOptions:
+    def open(self, venv: Path) -> auto.LocalWorkspaceOptions:
         """Return how to drive Pulumi; the engine starts with the first command.
+
+        venv: of the program. The cold language host that we build takes `python3` from PATH.
 
         Raises basic_pulumi.EngineUnavailableError.
         """
@@ -50,8 +53,9 @@ class OwnedEngine:
             found = opening.find_engine(self._settings)
             self._variables = environment.variables(self._settings, found, f'worker.{self._name}')
             self._command = opening.command(self._settings, found, self._file)
+        path = os.pathsep.join([str(venv / 'bin'), self._variables['PATH']])
         return auto.LocalWorkspaceOptions(
-            pulumi_command=self._command, env_vars=dict(self._variables)
+            pulumi_command=self._command, env_vars={**self._variables, 'PATH': path}
         )
 
     @property
@@ -87,7 +91,7 @@ class Engines:
     @contextmanager
     def lease(self, program: str, stack: str) -> Iterator[OwnedEngine]:
         """Borrow an engine; the one that ran the program last, as it is the warmest for that."""
-        engine = self._take(program) or self._own_next()
+        engine = self._take(program) or self._new()
         try:
             engine.last_program, engine.stack = program, stack
             yield engine
@@ -107,9 +111,9 @@ class Engines:
             owned.close()
 
     def close(self) -> None:
-        """End every engine that is not in use."""
-        while self._free:
-            self._free.pop().close()
+        """End every engine, and with it what does not stop by itself."""
+        while self._all:
+            self._all.pop().close()
 
     def _take(self, program: str) -> OwnedEngine | None:
         with self._changing:
@@ -122,6 +126,14 @@ class Engines:
                 return self._free.pop(0)
             self._unopened -= 1
             return None
+
+    def _new(self) -> OwnedEngine:
+        try:
+            return self._own_next()
+        except BaseException:
+            with self._changing:
+                self._unopened += 1
+            raise
 
     def _own_next(self) -> OwnedEngine:
         for number in range(MOST):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from stacks.operation.differences import SECRET
@@ -12,6 +13,7 @@ from stacks.programs import SHORTEST_SECRET
 # What a terminal takes for commands: CSI, OSC with its end, other escapes; then C0, C1 and DEL.
 ESCAPES = re.compile(r'\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?')
 CONTROLS = re.compile(r'[\x00-\x08\x0b-\x1f\x7f-\x9f]')
+BOOLEANS = {'true', 'false'}
 LONGEST_LINE = 8192
 CUT = ' … the rest of this line is left out'
 
@@ -21,16 +23,16 @@ class LogText:
 
     def __init__(self, secrets: Collection[str]) -> None:
         """Take the secrets whose values must not show."""
-        # Also line by line, as a log has them. The longest first: one may be a part of another.
-        known = {*secrets, *(line for each in secrets for line in each.splitlines())}
-        long_enough = (each for each in known if len(each) >= SHORTEST_SECRET)
+        # The longest first: one may be a part of another.
+        known = {form for each in secrets for form in _forms(each)}
+        # A boolean may be secret too, but all others would not be legible without it.
+        long_enough = (each for each in known - BOOLEANS if len(each) >= SHORTEST_SECRET)
         ordered = sorted(long_enough, key=len, reverse=True)
         self._secrets = re.compile('|'.join(map(re.escape, ordered))) if ordered else None
 
     def line(self, text: str) -> str:
         """Return a line without its end, cleaned."""
-        text = CONTROLS.sub('', ESCAPES.sub('', text.replace('\r', '\n')).replace('\n', ' '))
-        text = self._masked(text.encode(errors='replace').decode())
+        text = self._masked(_printable(text))
         return text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + CUT
 
     def text(self, text: str) -> str:
@@ -43,7 +45,28 @@ class LogText:
             return self._masked(value)
         if isinstance(value, dict):
             return {self._masked(str(key)): self.value(part) for key, part in value.items()}
-        return [self.value(part) for part in value] if isinstance(value, list) else value
+        if isinstance(value, list):
+            return [self.value(part) for part in value]
+        return SECRET if self._is_secret(value) else value
 
     def _masked(self, text: str) -> str:
         return self._secrets.sub(SECRET, text) if self._secrets else text
+
+    def _is_secret(self, value: Any) -> bool:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return bool(is_number and self._secrets and self._secrets.fullmatch(str(value)))
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield how a secret may show: as it is, line by line, as a log has it, and within JSON."""
+    yield secret
+    yield from secret.splitlines()
+    yield _printable(secret)
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+
+
+def _printable(text: str) -> str:
+    """Return text as one line, without what a terminal takes for commands."""
+    text = CONTROLS.sub('', ESCAPES.sub('', text.replace('\r', '\n')).replace('\n', ' '))
+    return text.encode(errors='replace').decode()

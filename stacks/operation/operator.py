@@ -50,8 +50,10 @@ class Operator:
         """Do it, and return how it ended. Whatever the program does, this raises nothing of it."""
         digest = ''
         try:
-            with deadline(self._settings.operation_timeout):
-                folder = self._folder(task)
+            with (
+                deadline(self._settings.operation_timeout),
+                self.snapshots.using(lambda: self._folder(task)) as folder,
+            ):
                 digest = snapshots.digest_of(folder)
                 self._operate(task, folder, engine, course, stop)
         except (ProvisioningError, ProgramError, auto.CommandError, OSError, StoppedError) as error:

@@ -87,8 +87,8 @@ class Progress:
         if _is_shown(step):
             operation = PARTS.get(step.op.value, step.op.value)
             known = self._resources.setdefault(step.urn, Resource(step.urn, step.type, operation))
-            known.state = 'running'
-            known.differences = known.differences or list(_differences(step))
+            known.state, known.seconds = 'running', None
+            known.differences = known.differences or _differences(step, 'inputs')
             self._started.setdefault(step.urn, self._clock())
 
     def _end(self, step: StepEventMetadata, state: str) -> None:
@@ -103,7 +103,7 @@ class Progress:
             # What was found outside: only its end tells.
             is_changed = step.op.value in ('update', 'delete')
             known.operation = step.op.value if is_changed else 'same'
-            known.differences = list(_differences(step)) if is_changed else []
+            known.differences = _differences(step, 'outputs') if is_changed else []
 
     def _fail(self, urn: str, message: str) -> None:
         text = message.strip()
@@ -120,8 +120,6 @@ def _is_shown(step: StepEventMetadata) -> bool:
     return step.type != STACK_TYPE and not step.type.startswith(PROVIDER_TYPE)
 
 
-def _differences(step: StepEventMetadata) -> list[Difference]:
-    is_refresh = step.op.value == 'refresh'
-    part = 'outputs' if is_refresh else 'inputs'
+def _differences(step: StepEventMetadata, part: str) -> list[Difference]:
     old, new = (dict(getattr(each, part, None) or {}) for each in (step.old, step.new))
     return list(differences(old, new))

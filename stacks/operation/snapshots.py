@@ -7,11 +7,13 @@ refers to stays there until the stack is destroyed.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,8 @@ import yaml
 from stacks import programs
 from stacks.programs import PROJECT_FILE, Program
 
-# Of a copy that is not whole yet.
-UNFINISHED = '.unfinished-'
+# Of a copy that is not whole yet, and of one that is being removed.
+UNFINISHED, REMOVED = '.unfinished-', '.removed-'
 
 
 class Snapshots:
@@ -41,11 +43,29 @@ class Snapshots:
         """Return an earlier copy; None where there is none on this host."""
         return next(self._folder.glob(f'{digest}.*'), None) if digest else None
 
+    @contextmanager
+    def using(self, find: Callable[[], Path]) -> Iterator[Path]:
+        """Find a copy, and keep all services from removing it in the body."""
+        while True:
+            folder = find()
+            with _held(folder, fcntl.LOCK_SH) as is_there:
+                if is_there:
+                    yield folder
+                    return
+
     def remove_all_but(self, digests: Collection[str]) -> None:
-        """Remove the copies that nobody needs any more."""
-        for folder in self._folder.glob('[!.]*'):
+        """Remove the copies that nobody needs or uses any more, and what is left of others."""
+        for folder in list(self._folder.glob('*')):
             if digest_of(folder) not in digests:
-                shutil.rmtree(folder, ignore_errors=True)
+                with suppress(OSError), _held(folder, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_there:
+                    if is_there:
+                        self._remove(folder)
+
+    def _remove(self, folder: Path) -> None:
+        # First out of sight: whoever waits to use it makes another one.
+        removed = Path(tempfile.mkdtemp(prefix=REMOVED, dir=self._folder))
+        folder.rename(removed / 'copy')
+        shutil.rmtree(removed, ignore_errors=True)
 
     def _place(self, program: Program, digest: str) -> Path:
         # A copy names the venv beside the program, which may be another one's of the same text.
@@ -53,22 +73,31 @@ class Snapshots:
         return self._folder / f'{digest}.{where}'
 
     def _copy(self, program: Program) -> Path:
-        unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self._folder))
-        try:
-            copy = unfinished / 'program'
-            shutil.copytree(program.folder, copy, ignore=_made)
-            # Of the copy: the program may have changed meanwhile.
-            final = self._place(program, programs.digest(copy))
-            _use_venv_of(program, copy / PROJECT_FILE)
-            _rename(copy, final)
-            return final
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+        with self.using(self._unfinished) as unfinished:
+            try:
+                copy = unfinished / 'program'
+                shutil.copytree(program.folder, copy, ignore=_made)
+                # Of the copy: the program may have changed meanwhile.
+                final = self._place(program, programs.digest(copy))
+                _use_venv_of(program, copy / PROJECT_FILE)
+                _rename(copy, final)
+                return final
+            finally:
+                shutil.rmtree(unfinished, ignore_errors=True)
+
+    def _unfinished(self) -> Path:
+        return Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self._folder))
 
 
 def digest_of(copy: Path) -> str:
-    """Return the digest of the program that a copy is of."""
-    return copy.name.partition('.')[0]
+    """Return the digest of the program that a copy is of; its own name where it is none."""
+    return copy.name.partition('.')[0] or copy.name
+
+
+def venv_of(copy: Path) -> Path:
+    """Return the venv that a copy runs in."""
+    project = yaml.safe_load((copy / PROJECT_FILE).read_text())
+    return Path(project['runtime']['options']['virtualenv'])
 
 
 def settings_of(folder: Path, stack: str) -> Path:
@@ -88,6 +117,31 @@ def write_settings(file: Path, salt: str, project: str, inputs: Mapping[str, Any
     with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w') as handle:
         yaml.safe_dump(settings, handle)
     new.replace(file)
+
+
+@contextmanager
+def _held(folder: Path, how: int) -> Iterator[bool]:
+    """Lock a folder in the body, and tell whether it is still there.
+
+    Raises BlockingIOError when it is to be locked at once and others use it.
+    """
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        fcntl.flock(fd, how)
+        yield _is_at(folder, fd)
+    finally:
+        os.close(fd)
+
+
+def _is_at(folder: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(folder.stat(), os.fstat(fd))
+    except FileNotFoundError:
+        return False
 
 
 def _rename(folder: Path, final: Path) -> None:

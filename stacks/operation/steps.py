@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from pulumi import automation as auto
 
 import basic_pulumi
 from basic_pulumi import BusyError, ProgramFailedError
+from stacks.operation import snapshots
 from stacks.operation.course import Course
 from stacks.operation.engines import OwnedEngine
 from stacks.operation.progress import name_of
@@ -50,12 +52,12 @@ class Steps:
 
         Raises ProvisioningError when one fails, StoppedError when somebody wants that.
         """
-        options = self._engine.open()
+        options = self._engine.open(snapshots.venv_of(Path(self._context['dirname'])))
         stack = self._unlocking(
             lambda: basic_pulumi.set_stack(self._context, options),
             lambda: recovery.unlock_absent(self._context, options),
         )
-        if self._task.operation != PREVIEW:
+        if not self._task.looks_only:
             self._make_sure(stack)
         OPERATIONS[self._task.operation](self, stack)
 

@@ -41,13 +41,8 @@ class Stop:
         self._want(wishes)
 
     def put_off(self, wishes: int = 1) -> None:
-        """Have it stop, to be done again later."""
+        """Have it stop, to be done again later; to be called again as `cancel` is."""
         self._want(wishes)
-
-    def over(self) -> None:
-        """Be told that it has ended: what its engine does from now on is something else."""
-        with self._changing:
-            self._is_over = True
 
     def check(self) -> None:
         """Raise StoppedError when the operation is to stop."""
@@ -57,6 +52,11 @@ class Stop:
     def wait(self, seconds: float) -> None:
         """Let time pass, unless the operation is to stop."""
         self._wanted.wait(seconds)
+
+    def end(self) -> None:
+        """Be told that the operation is over: from now on, its engine's commands are another's."""
+        with self._changing:
+            self._is_over = True
 
     def _want(self, wishes: int) -> None:
         with self._changing:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from stacks.records import PREVIEW, REFRESH
+
 
 @dataclass(frozen=True)
 class Task:
@@ -27,6 +29,11 @@ class Task:
     accept: bool
     is_unsure: bool
     is_repeated: bool
+
+    @property
+    def looks_only(self) -> bool:
+        """Whether nothing is changed, neither what is there nor what Pulumi knows of it."""
+        return self.operation == PREVIEW or (self.operation == REFRESH and not self.accept)
 
 
 @dataclass(frozen=True)

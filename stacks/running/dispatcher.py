@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+import metrics
 from audit import audited, current_caller
 from settings import CANCEL_GRACE, Settings
 from stacks.errors import UnavailableError
@@ -34,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two looks at the queue, which other hosts may have filled.
 POLL = 1.0
+# Seconds in which it is stored that a run was put off whose engine was ended.
+AFTER_THE_END = 5.0
 # How often a run is begun: what has taken two services with it may take the next one too.
 MOST_ATTEMPTS = 3
 DIED = {
@@ -98,10 +101,13 @@ class Dispatcher:
         self._draining.set()
 
     def put_off_late(self) -> None:
-        """Stop what has had the time of a run since the shutdown began; it goes on later."""
-        ends_at = self._drained_at + self._settings.run_timeout
-        if self._draining.is_set() and time.monotonic() > ends_at:
-            self.put_off_all()
+        """Stop what has had the time of a run since the shutdown began; it goes on later.
+
+        A step that is under way has some more time to end, and then is abandoned.
+        """
+        late = time.monotonic() - self._drained_at - self._settings.run_timeout
+        if self._draining.is_set() and late > 0:
+            self.put_off_all(1 if late < CANCEL_GRACE else 2)
 
     def put_off_all(self, wishes: int = 1) -> None:
         """Stop what runs, to be done again."""
@@ -111,23 +117,29 @@ class Dispatcher:
     def join(self) -> None:
         """Wait until nothing runs, and end the engines; at last also what does not stop."""
         self._bell.ring()
+        self._wait_for_threads(self._drained_at + self._settings.run_timeout + 2 * CANCEL_GRACE)
+        self.engines.close()
+        # What was cut short now is put off yet.
+        self._wait_for_threads(time.monotonic() + AFTER_THE_END)
+
+    def _wait_for_threads(self, ends_at: float) -> None:
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join(self._settings.run_timeout + 2 * CANCEL_GRACE)
-        self.engines.close()
+                thread.join(max(0.0, ends_at - time.monotonic()))
 
     def _work(self) -> None:
         while not self._draining.is_set():
             heard = self._bell.rings
             try:
-                row = self._claim()
+                if row := self._claim():
+                    self._do(row)
+                    continue
             except UnavailableError as error:
                 logger.warning('no run can be taken: %s', error)
-                row = None
-            if row is None:
-                self._bell.wait(heard, POLL)
-            else:
-                self._do(row)
+            except Exception:
+                # The thread must not end: there is no other one in its place.
+                logger.exception('a worker met a defect')
+            self._bell.wait(heard, POLL)
 
     def _claim(self) -> Row | None:
         # A look first: taking needs the database for itself, where that is a file.
@@ -136,7 +148,11 @@ class Dispatcher:
                 return None
         try:
             with self._database.writing() as connection:
-                return runs.claim(connection, self._presence.name)
+                row = runs.claim(connection, self._presence.name)
+                if self._draining.is_set():
+                    # It may be one that was just put off here. It is not taken after all.
+                    raise UnavailableError('The service is shutting down.')
+                return row
         except sa.exc.IntegrityError:
             return None  # Another one has taken a run of the same stack.
 
@@ -168,11 +184,17 @@ class Dispatcher:
         run = RunningRun(row, task, course, Stop(engine.interrupt))
         self._running[threading.get_ident()] = run
         absences = self._database.absences
-        outcome = self._operator.perform(task, engine, course, run.stop)
-        run.stop.over()
+        try:
+            outcome = self._operator.perform(task, engine, course, run.stop)
+        finally:
+            run.stop.end()
         if outcome.state == FAILED and row.attempts < MOST_ATTEMPTS:
             outcome = self._judged(outcome, course, absences)
-        self._stored(lambda connection: self._end(connection, run, outcome))
+        with run.ending():
+            state = self._stored(lambda connection: self._end(connection, run, outcome))
+        # Once it is stored, and so once, however often that was tried.
+        if state:
+            metrics.OPERATIONS.labels(row.operation, state).inc()
 
     def _judged(self, outcome: Outcome, course: Course, absences: int) -> Outcome:
         """Return what comes of a failure, which may be one of the database alone."""
@@ -183,15 +205,19 @@ class Dispatcher:
         course.line('The database was away meanwhile: this run is done again.')
         return replace(outcome, state='')
 
-    def _end(self, connection: sa.Connection, run: RunningRun, outcome: Outcome) -> None:
-        if outcome.state:
-            run.end(connection, outcome)
-        elif run.stop.is_wanted:  # The service is shutting down, which is no attempt.
+    def _end(self, connection: sa.Connection, run: RunningRun, outcome: Outcome) -> str:
+        """Store how a run has ended, and return that; nothing where it is to be done again."""
+        if not outcome.state and run.stop.is_wanted:
+            # The service is shutting down, which is no attempt.
             run.put_off(connection, run.row.attempts - 1)
-        elif run.row.attempts < MOST_ATTEMPTS:
+        elif not outcome.state and run.row.attempts < MOST_ATTEMPTS:
             run.put_off(connection, run.row.attempts)
-        else:
+        elif not outcome.state:
             run.end(connection, replace(outcome, state=INTERRUPTED, error=DIED))
+            return INTERRUPTED
+        else:
+            run.end(connection, outcome)
+        return outcome.state
 
     def _stored(self, action: Callable[[sa.Connection], Result]) -> Result:
         """Do something in the database as soon as it answers.
@@ -209,7 +235,7 @@ class Dispatcher:
 
 
 def _fail(connection: sa.Connection, row: Row) -> None:
-    runs.change(connection, row.id, row.executor, state=FAILED, error=DEFECT, ended_at=now())
     stack = stacks.by_name(connection, row.stack, lock=True)
-    if stack is not None:
-        stacks.change(connection, stack.id, state='incomplete')
+    values = {'state': FAILED, 'error': DEFECT, 'ended_at': now()}
+    if runs.change(connection, row.id, row.executor, **values):
+        stacks.cut_short(connection, stack, row.operation)

@@ -19,7 +19,8 @@ from stacks.submission import queue_run
 
 EXPIRED = 'expired'
 SCHEDULED = 'drift check'
-LONGEST_RETRY = timedelta(hours=1)
+LONGEST_RETRY = 3600.0
+MOST_DOUBLED = 32
 KEYS_KEPT = timedelta(days=1)
 # Seconds between two looks for what is old.
 CLEAN_EVERY = 60.0
@@ -55,10 +56,9 @@ class Housekeeping:
                 return False
             queue_run(connection, row, DESTROY, row.owner, reason=EXPIRED)
             # Counted now, and for what comes after a failure; after a success there is no stack.
-            delay = min(
-                timedelta(seconds=self._settings.expiry_retry) * 2**row.expiry_failures,
-                LONGEST_RETRY,
-            )
+            # Beyond some power of two there are no such times.
+            doubled = self._settings.expiry_retry * 2.0 ** min(row.expiry_failures, MOST_DOUBLED)
+            delay = timedelta(seconds=min(doubled, LONGEST_RETRY))
             stacks.change(connection, row.id, expiry_retry_at=now() + delay)
             return True
 
@@ -90,4 +90,7 @@ class Housekeeping:
 
 
 def _is_due(row: Row) -> bool:
-    return row.expires_at is not None and row.expires_at <= now()
+    """Tell whether a stack is due still, as another service may have seen to it meanwhile."""
+    is_time = row.expiry_retry_at is None or row.expiry_retry_at <= now()
+    is_over = row.expires_at is not None and row.expires_at <= now()
+    return is_over and is_time and not row.protected

@@ -8,16 +8,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from stacks.errors import UnavailableError
 from stacks.moments import now
 from stacks.records import INTERRUPTED
 from stacks.running.dispatcher import DIED, MOST_ATTEMPTS, Dispatcher
 from stacks.running.housekeeping import Housekeeping
 from stacks.running.presence import Presence
-from stacks.running.running_run import LostError
+from stacks.running.running_run import LostError, RunningRun
 from stacks.running.waiting import Bell
 from stacks.store import logs, runs, stacks
 from stacks.store.database import Database
+from stacks.store.stacks import Row
 
 logger = logging.getLogger(__name__)
 
@@ -107,8 +110,7 @@ class Keeper:
     def _store(self) -> None:
         for run in self._dispatcher.running:
             try:
-                with self._database.writing() as connection:
-                    run.store(connection)
+                run.store(self._database)
             except LostError:
                 run.stop.put_off()
 
@@ -117,8 +119,13 @@ class Keeper:
             with self._database.reading() as connection:
                 wishes = runs.cancels(connection, self._presence.name)
             for run in running:
-                if count := wishes.get(run.row.id):
-                    run.stop.cancel(count)
+                self._heed(run, wishes.get(run.row.id))
+
+    def _heed(self, run: RunningRun, wishes: int | None) -> None:
+        if wishes is None:  # Another service does it now, or it has ended.
+            run.stop.put_off()
+        elif wishes:
+            run.stop.cancel(wishes)
 
     def _around(self) -> None:
         if self._look_around.is_due():
@@ -138,15 +145,23 @@ class Keeper:
                 self._bell.ring()
 
     def _requeue(self, executor: str) -> None:
-        with self._database.writing() as connection:
-            for row in runs.of_executor(connection, executor):
-                end = logs.append(connection, row.id, row.log_size, TOOK_OVER)
-                runs.change(connection, row.id, executor, log_size=end)
-                if row.attempts < MOST_ATTEMPTS:
-                    runs.requeue(connection, row.id, row.attempts)
-                else:
-                    values = {'state': INTERRUPTED, 'error': DIED, 'ended_at': now()}
-                    runs.change(connection, row.id, executor, **values)
-                    stack = stacks.by_name(connection, row.stack, lock=True)
-                    if stack is not None:
-                        stacks.change(connection, stack.id, state='incomplete')
+        with self._database.reading() as connection:
+            found = runs.of_executor(connection, executor)
+        for each in found:
+            with self._database.writing() as connection:
+                stack = stacks.by_name(connection, each.stack, lock=True)
+                # None where another service takes it over as well, and came first.
+                if row := runs.locked(connection, each.id, executor):
+                    _begin_again(connection, row, stack)
+
+
+def _begin_again(connection: sa.Connection, row: Row, stack: Row | None) -> None:
+    """Put a run of a dead service back into the queue, or end it after too many attempts."""
+    end = logs.append(connection, row.id, row.log_size, TOOK_OVER)
+    runs.change(connection, row.id, row.executor, log_size=end)
+    if row.attempts < MOST_ATTEMPTS:
+        runs.requeue(connection, row.id, row.attempts)
+    else:
+        values = {'state': INTERRUPTED, 'error': DIED, 'ended_at': now()}
+        runs.change(connection, row.id, row.executor, **values)
+        stacks.cut_short(connection, stack, row.operation)

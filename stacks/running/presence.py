@@ -64,8 +64,11 @@ class FilePresence:
         with suppress(OSError):
             self._remove_dead()
         self._file = folder / name
-        self._fd = os.open(self._file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        # Nobody ever sees it without its lock, and so takes this service for dead.
+        unseen = folder / f'.{name}'
+        self._fd = os.open(unseen, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX)
+        unseen.rename(self._file)
 
     def is_sure(self) -> bool:
         return True
@@ -85,7 +88,7 @@ class FilePresence:
         os.close(self._fd)
 
     def _remove_dead(self) -> None:
-        for file in self._folder.iterdir():
+        for file in self._folder.glob('[!.]*'):
             if self.is_dead(file.name):
                 file.unlink(missing_ok=True)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -13,12 +15,11 @@ from stacks.moments import aware, now
 from stacks.operation.course import Course
 from stacks.operation.stopping import Stop
 from stacks.operation.task import Outcome, Task
-from stacks.records import DESTROY, FAILED, PREVIEW, REFRESH, SUCCEEDED, UPDATE
+from stacks.records import DESTROY, FAILED, MEANWHILE, REFRESH, SUCCEEDED, UPDATE
 from stacks.store import logs, runs, stacks
+from stacks.store.database import Database
 from stacks.store.stacks import Row
 
-# What a stack is while something is done with it; other operations leave its state as it is.
-MEANWHILE = {UPDATE: 'updating', DESTROY: 'destroying'}
 UNSURE = ('failed', 'incomplete')
 
 
@@ -30,13 +31,7 @@ def begin(connection: sa.Connection, row: Row) -> Task:
     """Note that a run begins, and return what is to be done."""
     stack = stacks.by_name(connection, row.stack, lock=True)
     assert stack is not None  # It is there as long as it has runs that have not ended.
-    changed_by = stack.changed_by if row.operation == PREVIEW else row.number
-    runs.change(connection, row.id, row.executor, based_on=stack.changed_by)
-    state = MEANWHILE.get(row.operation, stack.state)
-    if stack.state == 'creating' and row.operation == UPDATE:
-        state = 'creating'
-    stacks.change(connection, stack.id, state=state, changed_by=changed_by, last_run=row.id)
-    return Task(
+    task = Task(
         run_id=row.id,
         stack=row.stack,
         program=row.program,
@@ -45,10 +40,24 @@ def begin(connection: sa.Connection, row: Row) -> Task:
         decided_on=_digest_of(connection, row.preview),
         inputs=row.inputs,
         accept=row.accept,
-        is_unsure=stack.state in UNSURE,
-        # One that was put off has said so.
-        is_repeated=row.attempts > 1 or row.log_size > 0,
+        # A run that has a log was put off by a service that was shut down, maybe in mid-step.
+        is_unsure=stack.state in UNSURE or row.log_size > 0,
+        is_repeated=row.attempts > 1,
     )
+    runs.change(connection, row.id, row.executor, based_on=stack.changed_by)
+    stacks.change(
+        connection,
+        stack.id,
+        state=_meanwhile(stack, row.operation),
+        changed_by=stack.changed_by if task.looks_only else row.number,
+        last_run=row.id,
+    )
+    return task
+
+
+def _meanwhile(stack: Row, operation: str) -> str:
+    is_made = stack.state == 'creating' and operation == UPDATE
+    return 'creating' if is_made else MEANWHILE.get(operation, str(stack.state))
 
 
 def _digest_of(connection: sa.Connection, preview: str | None) -> str:
@@ -64,32 +73,50 @@ class RunningRun:
         self.task = task
         self.course = course
         self.stop = stop
+        self._log_size: int = row.log_size
         self._stored: list[dict[str, Any]] = row.resources
-        # What of the log is not known to be stored, and how many bytes come before that.
-        self._text = b''
-        self._text_at: int = row.log_size
-        self._writing = threading.Lock()
+        # Of the log: taken from the course, and not known to be stored.
+        self._text = ''
+        self._storing = threading.Lock()
 
-    def store(self, connection: sa.Connection) -> None:
-        """Store what is new.
+    def store(self, database: Database) -> None:
+        """Store what is new, unless its end is just being stored.
 
         Raises LostError when another service does the run now.
         """
+        if not self._storing.acquire(blocking=False):
+            return
+        try:
+            self._store(database)
+        finally:
+            self._storing.release()
+
+    def _store(self, database: Database) -> None:
         resources = self.course.resources()
-        found: dict[str, Any] = {}
-        if resources != self._stored:
-            found = {'resources': resources, 'changes': self.course.changes()}
-        self._write(connection, **found)
-        self._stored = resources
+        self._text += self.course.take_log()
+        if self._text or resources != self._stored:
+            with database.writing() as connection:
+                changes = self.course.changes()
+                end = self._write(connection, resources=resources, changes=changes)
+            self._log_size, self._text, self._stored = end, '', resources
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Store nothing else in the body, which stores the end, and may try so several times."""
+        with self._storing:
+            self._text += self.course.take_log(is_last=True)
+            yield
 
     def end(self, connection: sa.Connection, outcome: Outcome) -> None:
         """Store how it ended, in all places at once.
 
         Raises LostError when another service does the run now.
         """
+        stack = stacks.by_name(connection, self.row.stack, lock=True)
+        if stack is None:
+            raise LostError
         self._write(
             connection,
-            is_last=True,
             state=outcome.state,
             digest=outcome.digest,
             error=outcome.error,
@@ -97,8 +124,6 @@ class RunningRun:
             changes=self.course.changes(),
             ended_at=now(),
         )
-        stack = stacks.by_name(connection, self.row.stack, lock=True)
-        assert stack is not None
         if self.task.operation == DESTROY and outcome.state == SUCCEEDED:
             stacks.remove(connection, stack.id)
         else:
@@ -109,23 +134,17 @@ class RunningRun:
 
         Raises LostError when another service does the run now.
         """
-        self._write(connection, is_last=True, attempts=attempts)
+        self._write(connection)
         runs.requeue(connection, self.row.id, attempts)
 
-    def _write(self, connection: sa.Connection, is_last: bool = False, **values: Any) -> None:
-        # An earlier transaction may have failed, or have seemed to: the database knows.
-        with self._writing:
-            stored = runs.log_size(connection, self.row.id, self.row.executor)
-            if stored is None:
-                raise LostError
-            self._text = self._text[max(0, stored - self._text_at) :]
-            self._text += self.course.take_log(is_last).encode()
-            self._text_at = stored
-            if self._text:
-                end = logs.append(connection, self.row.id, stored, self._text.decode())
-                values['log_size'] = end
-            if values:
-                runs.change(connection, self.row.id, self.row.executor, **values)
+    def _write(self, connection: sa.Connection, **values: Any) -> int:
+        """Change the run, and return how long its log is."""
+        end = self._log_size + len(self._text.encode())
+        if not runs.change(connection, self.row.id, self.row.executor, log_size=end, **values):
+            raise LostError
+        if self._text:
+            logs.append(connection, self.row.id, self._log_size, self._text)
+        return end
 
     def _changes(self, stack: Row, outcome: Outcome) -> dict[str, Any]:
         """Return what changes of a stack that stays."""

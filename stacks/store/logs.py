@@ -8,7 +8,12 @@ from stacks.store.tables import log_parts
 
 
 def append(connection: sa.Connection, run_id: str, offset: int, text: str) -> int:
-    """Add text behind the bytes that are there; return where it ends."""
+    """Add text behind the bytes that are there; return where it ends.
+
+    An earlier attempt may have added some, and its commit was never heard of: this one counts.
+    """
+    behind = log_parts.c.run_id == run_id, log_parts.c.offset >= offset
+    connection.execute(log_parts.delete().where(*behind))
     connection.execute(log_parts.insert().values(run_id=run_id, offset=offset, text=text))
     return offset + len(text.encode())
 

@@ -115,17 +115,6 @@ def change(connection: sa.Connection, run_id: str, executor: str, **values: Any)
     return bool(changed.rowcount)
 
 
-def log_size(connection: sa.Connection, run_id: str, executor: str) -> int | None:
-    """Return how long the log of a run is; None when that service does not do it any more.
-
-    Nobody else changes the run until the transaction ends.
-    """
-    query = sa.select(runs.c.log_size).where(
-        runs.c.id == run_id, runs.c.executor == executor, runs.c.state == RUNNING
-    )
-    return connection.execute(query.with_for_update()).scalar_one_or_none()
-
-
 def cancel_queued(connection: sa.Connection, run_id: str) -> bool:
     """End a run that has not begun; False when it has."""
     changed = connection.execute(
@@ -163,7 +152,18 @@ def executors(connection: sa.Connection) -> set[str]:
 def of_executor(connection: sa.Connection, executor: str) -> list[Row]:
     """Return the runs that a service has under way."""
     query = sa.select(runs).where(runs.c.executor == executor, runs.c.state == RUNNING)
-    return list(connection.execute(query.with_for_update()))
+    return list(connection.execute(query))
+
+
+def locked(connection: sa.Connection, run_id: str, executor: str) -> Row | None:
+    """Return a run that nobody else changes until the transaction ends; None when not that one's.
+
+    Whoever also locks its stack does that before.
+    """
+    query = sa.select(runs).where(
+        runs.c.id == run_id, runs.c.executor == executor, runs.c.state == RUNNING
+    )
+    return connection.execute(query.with_for_update()).one_or_none()
 
 
 def requeue(connection: sa.Connection, run_id: str, attempts: int) -> None:

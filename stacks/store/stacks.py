@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from stacks.moments import aware
 from stacks.operation.differences import SECRET
-from stacks.records import ACTIVE, Stack
+from stacks.records import ACTIVE, MEANWHILE, Stack
 from stacks.requests import StackFilter
 from stacks.store.tables import runs, stacks
 
@@ -36,6 +36,12 @@ def change(connection: sa.Connection, stack_id: int, **values: Any) -> None:
         .where(stacks.c.id == stack_id)
         .values(version=stacks.c.version + 1, **values)
     )
+
+
+def cut_short(connection: sa.Connection, stack: Row | None, operation: str) -> None:
+    """Note of a stack that an operation on it has ended somewhere in its midst."""
+    if stack is not None and operation in MEANWHILE:
+        change(connection, stack.id, state='incomplete')
 
 
 def remove(connection: sa.Connection, stack_id: int) -> None:
@@ -70,11 +76,14 @@ def count(connection: sa.Connection, owner: str | None = None) -> int:
 
 
 def due(connection: sa.Connection, now: datetime, limit: int = 50) -> list[Row]:
-    """Return stacks whose time is over and with which nothing is under way, the first due first."""
+    """Return stacks whose time is over and with which nothing is under way, the first due first.
+
+    Those that are protected stay.
+    """
     is_time = sa.or_(stacks.c.expiry_retry_at.is_(None), stacks.c.expiry_retry_at <= now)
     query = (
         sa.select(stacks)
-        .where(stacks.c.expires_at <= now, is_time, ~_is_busy())
+        .where(stacks.c.expires_at <= now, ~stacks.c.protected, is_time, ~_is_busy())
         .order_by(stacks.c.expires_at)
         .limit(limit)
     )

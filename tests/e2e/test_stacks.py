@@ -120,6 +120,15 @@ def test_secrets_nowhere(site: Site) -> None:
     site.client.done(site.client.destroy('secretly'))
 
 
+def test_stock_cli(tmp_path: Path) -> None:
+    """With the stock CLI a stack's program runs in its own venv, too."""
+    with platform(tmp_path, ENGINE='cli') as site:
+        site.client.done(site.client.create('stock', inputs('c')))
+        assert site.existing('stock') == {'c'}
+        site.client.done(site.client.destroy('stock'))
+        assert site.existing('stock') == set()
+
+
 def await_file(file: Path) -> None:
     """Wait until a program has left a mark."""
 

@@ -94,7 +94,7 @@ def assert_all_right(shared: Cluster, site: Site, runs: Runs) -> None:
     """Assert that each run succeeds, and that files, state and records are as it says."""
     for run in runs.values():
         site.client.done(run)
-    assert not (shared.files / 'doubled').exists()
+    assert not (shared.files / 'twice').exists()
     texts = {'preview': 'hello', 'update': 'more', 'refresh': 'hello'}
     for name, text in texts.items():
         assert shared.contents(name) == expected('x', 'y', text=text)

@@ -155,7 +155,7 @@ def assert_true(shared: Cluster, hosts: list[Host], acknowledged: list[str]) -> 
         run = first.ended({'id': run_id})
         assert run['state'] in ('succeeded', 'interrupted'), f'{run["error"]}\n{first.log(run)}'
         assert second.get(f'/runs/{run_id}')['state'] == run['state']
-    assert not (shared.files / 'doubled').exists()
+    assert not (shared.files / 'twice').exists()
     for name in STACKS:
         applied = first.get(f'/runs?stack={name}&operation=update&limit=1')['items'][0]
         if applied['state'] == 'succeeded':

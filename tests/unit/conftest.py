@@ -9,7 +9,9 @@ import pytest
 
 from settings import Settings
 from slots.pool import Slots
+from tests import records
 from tests.fake_pulumi import FakeEngine, MakeSlots
+from tests.records import Site
 from tests.rest_client import Client, make_platform
 
 
@@ -37,3 +39,11 @@ def make_slots(fake: FakeEngine, tmp_path: Path) -> Iterator[MakeSlots]:
 def rest(tmp_path: Path) -> Client:
     """The routes of `/v1`, called by an operator."""
     return Client(make_platform(tmp_path))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A platform over a file, without anybody who does its runs."""
+    made = records.site(tmp_path)
+    yield made
+    made.database.close()

@@ -257,7 +257,7 @@ def test_any_host_behind_a_token() -> None:
         ('POST', '/v1/programs', {'Content-Length': str(MAX_BODY)}, 405),
         ('POST', '/v1/programs', {'Content-Length': str(MAX_BODY + 1)}, 413),
         ('POST', '/v1/programs', {'Transfer-Encoding': 'chunked'}, 411),
-        ('DELETE', '/v1/programs', {'Content-Length': '1'}, 413),
+        ('DELETE', '/v1/programs', {'Content-Length': '1'}, 405),
         ('GET', '/v1/programs', {'Content-Length': '1'}, 413),
         ('GET', '/v1/programs', {'Transfer-Encoding': 'chunked'}, 413),
         ('GET', '/v1/programs', {'Content-Length': '0'}, 200),

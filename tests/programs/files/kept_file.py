@@ -1,4 +1,7 @@
-"""A file as a resource. Marks in its folder have it wait (`slow`) or fail (`fail-create` …)."""
+"""A file as a resource. Marks in its folder have it wait (`slow`) or fail (`fail-create` …).
+
+What is done is added to `done`; two that work on one file at the same time leave the mark `twice`.
+"""
 
 import fcntl
 import time
@@ -31,28 +34,37 @@ def obey(props: Props, operation: str) -> None:
 
 
 @contextmanager
-def alone(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
-    """Leave the mark `doubled` where another process is in the body at the same time.
+def alone(props: Props, operation: str) -> Iterator[None]:
+    """Tell what was done, and whether somebody else did something with the same file meanwhile."""
+    path = Path(props['path'])
+    with watched(path, fcntl.LOCK_EX):
+        obey(props, operation)
+        yield
+        with (path.parent / 'done').open('a') as done:
+            done.write(f'{operation} {path.name}\n')
 
-    how: LOCK_SH for those who only read, whom other such do not disturb.
-    """
-    with path.with_name(f'turn.{path.name}').open('w') as turn:
+
+@contextmanager
+def watched(path: Path, how: int) -> Iterator[None]:
+    """Leave the mark where another process is in the body; LOCK_SH: one that changes something."""
+    locks = path.parent / 'locks'
+    locks.mkdir(exist_ok=True)
+    with (locks / path.name).open('w') as lock:
         try:
-            fcntl.flock(turn, how | fcntl.LOCK_NB)
+            fcntl.flock(lock, how | fcntl.LOCK_NB)
         except BlockingIOError:
-            path.with_name('doubled').touch()
+            (path.parent / 'twice').touch()
         yield
 
 
 class Provider(ResourceProvider):
     def create(self, props: Props) -> CreateResult:
-        with alone(Path(props['path'])):
-            obey(props, 'create')
+        with alone(props, 'create'):
             Path(props['path']).write_text(f'{props["text"]} {props["token"]}')
         return CreateResult(props['path'], props)
 
     def read(self, id_: str, props: Props) -> ReadResult:
-        with alone(Path(id_), fcntl.LOCK_SH):
+        with watched(Path(id_), fcntl.LOCK_SH):
             obey(props, 'read')
             try:
                 text = Path(id_).read_text().partition(' ')[0]
@@ -65,14 +77,12 @@ class Provider(ResourceProvider):
         return DiffResult(changes=bool(changed), replaces=['path'] if 'path' in changed else [])
 
     def update(self, id_: str, olds: Props, news: Props) -> UpdateResult:
-        with alone(Path(id_)):
-            obey(news, 'update')
+        with alone(news, 'update'):
             Path(id_).write_text(f'{news["text"]} {news["token"]}')
         return UpdateResult(news)
 
     def delete(self, id_: str, props: Props) -> None:
-        with alone(Path(id_)):
-            obey(props, 'delete')
+        with alone(props, 'delete'):
             Path(id_).unlink(missing_ok=True)
 
 

@@ -1,0 +1,67 @@
+"""Many stacks, and many clients at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests import processes
+from tests.faults.conftest import Rounds
+from tests.faults.lasting import Lasting, lasting
+from tests.platform import Client, inputs
+
+CLIENTS = 8
+MOST_GROWTH = 1.3
+# What the state folder has beside the records and the backend when there are no stacks.
+KEPT = {'backend', 'home', 'passphrase', 'platform.db', 'platform.db.lock'}
+KEPT |= {'programs', 'services', 'slots', 'workers'}
+
+
+def test_many_stacks(
+    tmp_path: Path, rounds: Rounds, record_property: Callable[[str, object], None]
+) -> None:
+    """Many stacks live side by side: all end rightly, memory stays, and no file is left."""
+    count = rounds(16, 200)
+    with lasting(tmp_path, WORKERS='2') as here:
+        live(here, range(count // 5))
+        at_first = memory(here)
+        live(here, range(count // 5, count))
+        at_last = memory(here)
+        record_property('notes', f'{at_first:.0f} MB after a fifth, {at_last:.0f} MB at the end')
+        here.assert_ended()
+        assert len(here.all_runs()) == 3 * count
+        assert {run['state'] for run in here.all_runs()} == {'succeeded'}
+        here.end()
+        assert_only_records(here)
+    assert at_last < MOST_GROWTH * at_first
+
+
+def live(here: Lasting, numbers: range) -> None:
+    """Have stacks be created, updated and destroyed, CLIENTS at once."""
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(lambda number: one_life(here, f'stack-{number}'), numbers))
+
+
+def one_life(here: Lasting, name: str) -> None:
+    client = Client(here.site.service.url)
+    client.done(client.create(name, inputs('a', 'b')))
+    client.done(client.start(name, 'update', inputs={'names': ['b', 'c']}))
+    assert here.site.existing(name) == {'b', 'c'}
+    client.done(client.destroy(name))
+
+
+def memory(here: Lasting) -> float:
+    """Return the memory of the service and of all that it has started, in MB."""
+    return sum(map(processes.resident, here.processes())) / 1e6
+
+
+def assert_only_records(here: Lasting) -> None:
+    state = here.site.service.state
+    found = {path.name for path in state.iterdir()}
+    assert found <= KEPT, found
+    assert not list((state / 'services').iterdir())
+    assert not list((state / 'programs').rglob('Pulumi.stack.*'))
+    assert len(list((state / 'programs').iterdir())) <= 1
+    backend = [path for path in (state / 'backend').rglob('*') if path.is_file()]
+    assert not [path for path in backend if path.name != 'meta.yaml'], backend
