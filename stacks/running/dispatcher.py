@@ -197,12 +197,12 @@ class Dispatcher:
             metrics.OPERATIONS.labels(row.operation, state).inc()
 
     def _judged(self, outcome: Outcome, course: Course, absences: int) -> Outcome:
-        """Return what comes of a failure, which may be one of the database alone."""
+        """Return what comes of a failure, which may be one of engine or database alone."""
         with suppress(UnavailableError), self._database.reading() as connection:
             connection.execute(sa.select(1))
-        if self._database.absences == absences:
+        if self._database.absences == absences and not outcome.may_pass:
             return outcome
-        course.line('The database was away meanwhile: this run is done again.')
+        course.line('The engine or the database was away: this run is done again.')
         return replace(outcome, state='')
 
     def _end(self, connection: sa.Connection, run: RunningRun, outcome: Outcome) -> str:

@@ -197,6 +197,16 @@ def test_dying_engine(site: Site) -> None:
     assert site.stack('one').state == 'incomplete'
 
 
+def test_failure_that_may_pass(site: Site) -> None:
+    """A run whose engine does not start is tried three times, and then tells that."""
+    error = {'message': 'it does not start', 'resource': None, 'detail': ''}
+    run = site.platform.create(ANNA, order())
+    with doing(site, lambda *_: Outcome('failed', error=error, may_pass=True)):
+        found = ended(site, run)
+    assert (found.state, found.attempts, found.error) == ('failed', 3, error)
+    assert log_of(site, run).count('this run is done again') == 2
+
+
 @pytest.mark.parametrize(('operation', 'state'), [('update', 'incomplete'), ('preview', 'ready')])
 def test_defect(site: Site, operation: str, state: str) -> None:
     """A defect of the service ends the run as failed, without its words, and no other run."""
