@@ -85,7 +85,10 @@ class Operator:
         )
         try:
             Steps(task, context, engine, course, stop).do()
-            self._history.after_run(task.program, name)
+            if task.operation == DESTROY:
+                self._history.forget(task.program, name)
+            else:
+                self._history.after_run(task.program, name)
         finally:
             settings_file.unlink(missing_ok=True)
 
