@@ -12,8 +12,9 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+import audit
 import metrics
-from audit import audited, current_caller
+from audit import current_caller
 from settings import CANCEL_GRACE, Settings
 from stacks.errors import UnavailableError
 from stacks.moments import now
@@ -159,10 +160,7 @@ class Dispatcher:
     def _do(self, row: Row) -> None:
         current_caller.set(row.caller)
         try:
-            with (
-                audited(row.stack, row.operation),
-                self.engines.lease(row.program, row.stack) as engine,
-            ):
+            with self.engines.lease(row.program, row.stack) as engine:
                 self._do_with(engine, row)
         except LostError:
             logger.warning('run %s is done by another service now', row.id)
@@ -193,6 +191,7 @@ class Dispatcher:
         with run.ending():
             state = self._stored(lambda connection: self._end(connection, run, outcome))
         # Once it is stored, and so once, however often that was tried.
+        audit.note(row.stack, row.operation, state or 'put off')
         if state:
             metrics.OPERATIONS.labels(row.operation, state).inc()
 
