@@ -73,6 +73,14 @@ def test_counted(site: Site) -> None:
     assert counted('update', 'failed') == before + 1
 
 
+def test_audited(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """The audit line of a run says whose it was and how it ended."""
+    with caplog.at_level('INFO', 'audit'), doing(site, ending('failed')):
+        ended(site, site.platform.create(ANNA, order()))
+        await_that(lambda: caplog.messages)
+    assert "caller=anna stack=one action='update' result=failed" in caplog.messages
+
+
 def test_destroyed(site: Site) -> None:
     """A stack that was destroyed is gone, and its runs are still there."""
     with doing(site):
