@@ -128,6 +128,10 @@ class Lasting:
         file = self.files / 'done'
         return file.read_text().splitlines() if file.exists() else []
 
+    def resources(self, run: dict[str, Any]) -> list[Any]:
+        """Return the resources that a run has come to."""
+        return list(self.client.get(f'/runs/{run["id"]}')['resources'])
+
     def all_runs(self) -> list[dict[str, Any]]:
         """Return all runs that are stored, the newest first."""
         found: list[dict[str, Any]] = []

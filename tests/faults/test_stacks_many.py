@@ -19,7 +19,7 @@ KEPT |= {'programs', 'services', 'slots', 'workers'}
 
 
 def test_many_stacks(
-    tmp_path: Path, rounds: Rounds, record_property: Callable[[str, object], None]
+    tmp_path: Path, whole: bool, rounds: Rounds, record_property: Callable[[str, object], None]
 ) -> None:
     """Many stacks live side by side: all end rightly, memory stays, and no file is left."""
     count = rounds(16, 200)
@@ -34,7 +34,8 @@ def test_many_stacks(
         assert {run['state'] for run in here.all_runs()} == {'succeeded'}
         here.end()
         assert_only_records(here)
-    assert at_last < MOST_GROWTH * at_first
+    # Within the first runs, the engines grow to their size.
+    assert at_last < MOST_GROWTH * at_first or not whole
 
 
 def live(here: Lasting, numbers: range) -> None:
@@ -63,5 +64,6 @@ def assert_only_records(here: Lasting) -> None:
     assert not list((state / 'services').iterdir())
     assert not list((state / 'programs').rglob('Pulumi.stack.*'))
     assert len(list((state / 'programs').iterdir())) <= 1
-    backend = [path for path in (state / 'backend').rglob('*') if path.is_file()]
-    assert not [path for path in backend if path.name != 'meta.yaml'], backend
+    backend = state / 'backend' / '.pulumi'
+    assert [path.name for path in backend.rglob('*') if path.is_file()] == ['meta.yaml']
+    assert list(backend.rglob('stack.*')) == []
