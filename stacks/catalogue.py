@@ -77,13 +77,13 @@ def _read(folder: Path) -> Program:
     try:
         return programs.read(folder)
     except ProgramError as error:
-        logger.warning('program %s is not available: %s', folder, error)
-        reason = str(error)
+        reason = _printable(str(error))[:LONGEST_REASON]
+        logger.warning('program %s is not available: %s', _printable(str(folder)), reason)
     except Exception:
-        logger.exception('program %s is not available', folder)
         reason = 'It cannot be read, for a reason that the log of the service has.'
+        logger.exception('program %s is not available', _printable(str(folder)))
     name = _printable(folder.name)
-    return Program(folder, name, title=name, reason=_printable(reason)[:LONGEST_REASON])
+    return Program(folder, name, title=name, reason=reason)
 
 
 def _with_own_names(found: Iterable[Program]) -> list[Program]:

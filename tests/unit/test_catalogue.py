@@ -46,6 +46,27 @@ def test_both_files(tmp_path: Path) -> None:
     Draft202012Validator.check_schema(found.schema)
 
 
+def test_secret(tmp_path: Path) -> None:
+    """A secret stays one that can be hidden, whatever its rules say."""
+    config = {'key': {'type': 'string', 'secret': True}}
+    for given, taken in ((0, 4), (9, 9)):
+        extra = {'key': {'minLength': given}}
+        found = programs.read(write(tmp_path / 'token', {'properties': extra}, config=config))
+        assert found.schema['properties']['key']['minLength'] == taken
+
+
+def test_rules_of_items(tmp_path: Path) -> None:
+    """Rules for the entries of arrays in an array leave them their type."""
+    config = {'a': {'type': 'array', 'items': {'type': 'array', 'items': {'type': 'string'}}}}
+    extra = {'a': {'items': {'maxItems': 2, 'items': {'maxLength': 3}}}}
+    found = programs.read(write(tmp_path / 'token', {'properties': extra}, config=config))
+    assert found.schema['properties']['a']['items'] == {
+        'type': 'array',
+        'maxItems': 2,
+        'items': {'type': 'string', 'maxLength': 3},
+    }
+
+
 @pytest.mark.parametrize(
     ('project', 'extra', 'reason'),
     [
@@ -56,6 +77,7 @@ def test_both_files(tmp_path: Path) -> None:
         ({'config': {'a': {'type': 'number'}}}, {}, 'type of a must be one of'),
         ({'config': {'a': {'type': 'array'}}}, {}, 'needs items'),
         ({'config': {'a': {'secret': True, 'default': 'x'}}}, {}, 'a is secret'),
+        ({'config': {'a': {'secret': 'false'}}}, {}, 'secret of a must be true or false'),
         ({'config': {'a': 5}}, {'a': {'minimum': 6}}, 'default of a'),
         ({'config': {'a': {'type': 'integer', 'default': 'x'}}}, {}, 'default of a'),
         ({'config': {'a': 5}}, {'a': {'type': 'integer'}}, 'type of a is declared'),
@@ -108,6 +130,16 @@ def test_changes_show(tmp_path: Path) -> None:
     assert [each.title for each in catalogue.programs()] == ['Other']
     os.rename(tmp_path / 'a', tmp_path / '.a')
     assert catalogue.program('token') is None
+
+
+def test_mode_changes(tmp_path: Path) -> None:
+    """A program that becomes readable without any other change is read again."""
+    folder = write(tmp_path / 'token')
+    catalogue = Catalogue([folder], [])
+    first = catalogue.program('token')
+    assert catalogue.program('token') is first
+    (folder / 'Pulumi.yaml').chmod(0o600)
+    assert catalogue.program('token') is not first
 
 
 def test_name_twice(tmp_path: Path) -> None:

@@ -145,18 +145,6 @@ def test_items(tmp_path: Path, items: Any, told: str) -> None:
     assert told in reason(folder)
 
 
-def test_rules_of_items(tmp_path: Path) -> None:
-    """Rules for the entries of arrays in an array leave them their type."""
-    config = {'a': {'type': 'array', 'items': {'type': 'array', 'items': TEXT}}}
-    extra = {'a': {'items': {'maxItems': 2, 'items': {'maxLength': 3}}}}
-    found = programs.read(write(tmp_path / 'token', {'properties': extra}, config=config))
-    assert found.schema['properties']['a']['items'] == {
-        'type': 'array',
-        'maxItems': 2,
-        'items': {'type': 'string', 'maxLength': 3},
-    }
-
-
 @pytest.mark.parametrize(
     'default',
     ['2026-01-01', '!!binary aGk=', '!!set {a}', '{2026-01-01: a}', '.nan', '.inf', '"\\ud800"'],
@@ -196,17 +184,6 @@ def test_beside_properties(tmp_path: Path, beside: dict[str, Any], told: str) ->
     assert told in reason(write(tmp_path / 'bad', beside))
     words = {'$schema': 'https://json-schema.org/draft/2020-12/schema', 'title': 'Inputs'}
     assert reason(write(tmp_path / 'good', words, name='good')) == ''
-
-
-def test_secret(tmp_path: Path) -> None:
-    """A secret stays one that can be hidden, and whether it is one is never guessed."""
-    config: dict[str, Any] = {'key': {'type': 'string', 'secret': True}}
-    for given, taken in ((0, 4), (9, 9)):
-        extra = {'key': {'minLength': given}}
-        found = programs.read(write(tmp_path / 'token', {'properties': extra}, config=config))
-        assert found.schema['properties']['key']['minLength'] == taken
-    config['key']['secret'] = 'false'
-    assert 'secret of key must be true or false' in reason(write(tmp_path / 'bad', config=config))
 
 
 def test_folders(tmp_path: Path) -> None:
@@ -250,13 +227,3 @@ def test_unforeseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(programs, 'read', failing)
     assert 'the log of the service' in reason(write(tmp_path / 'bad'))
-
-
-def test_mode_changes(tmp_path: Path) -> None:
-    """A program that becomes readable without any other change is read again."""
-    folder = write(tmp_path / 'token')
-    catalogue = Catalogue([folder], [])
-    first = catalogue.program('token')
-    assert catalogue.program('token') is first
-    (folder / 'Pulumi.yaml').chmod(0o600)
-    assert catalogue.program('token') is not first
