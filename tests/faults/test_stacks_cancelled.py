@@ -63,8 +63,9 @@ def test_cancelled_at_its_begin(here: Lasting) -> None:
             await_that(functools.partial(has_begun, here, run))
         cancel(here, run)
         now = here.client.ended(run)
-        assert now['state'] == 'cancelled', here.client.log(run)
-        assert here.client.get(f'/stacks/stack-{number}')['state'] == 'incomplete'
+        stack = here.client.get(f'/stacks/stack-{number}')['state']
+        ends = ('cancelled', 'incomplete'), ('succeeded', 'ready')
+        assert (now['state'], stack) in ends, here.client.log(run)
         here.client.done(here.client.start(f'stack-{number}', 'update'))
     here.assert_files()
 
