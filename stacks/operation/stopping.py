@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 
-
 # Seconds between two interrupts of an engine.
 PAUSE = 0.5
 
