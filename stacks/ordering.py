@@ -13,7 +13,7 @@ from stacks.catalogue import Catalogue
 from stacks.errors import ChangedError, ConflictError, Flaw, InvalidError, NotFoundError
 from stacks.moments import now
 from stacks.programs import Program
-from stacks.records import DESTROY, OPERATIONS, PREVIEW, SUCCEEDED, UPDATE, Caller, Run
+from stacks.records import DESTROY, OPERATIONS, PREVIEW, REFRESH, SUCCEEDED, UPDATE, Caller, Run
 from stacks.requests import NewRun, NewStack
 from stacks.store import runs, stacks
 from stacks.store.stacks import Row
@@ -62,6 +62,8 @@ class Ordering:
         if request.operation not in OPERATIONS:
             words = ', '.join(OPERATIONS)
             raise InvalidError([Flaw('/operation', f'must be one of {words}')])
+        if request.accept and request.operation != REFRESH:
+            raise InvalidError([Flaw('/accept', 'is for a refresh')])
         active = runs.active(connection, row.id)
         if request.operation == DESTROY:
             if under_way := [each for each in active if each.operation == DESTROY]:
