@@ -29,7 +29,7 @@ class RunsOfStack:
         given = parameters.read(req, parameters.HISTORY)
         limit, cursor = given.pop('limit'), given.pop('cursor')
         # A stack that is not there is no stack without runs.
-        where = RunFilter(self._platform.stack(caller, name).name, **given)
+        where = RunFilter(self._platform.stack(caller, name).name, **given, is_kept=True)
         answers.page(req, resp, self._platform.runs(caller, where, limit, cursor), answers.outlined)
 
     on_head = on_get
