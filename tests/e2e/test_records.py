@@ -183,7 +183,8 @@ def test_presence(site: Site) -> None:
 def end_connections(server: Server) -> None:
     with server.connect() as connection:
         connection.execute(
-            'SELECT pg_terminate_backend(pid) FROM pg_stat_activity '
+            # Each is awaited, up to a limit in ms: else it may go on for a moment.
+            'SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity '
             "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
         )
 
