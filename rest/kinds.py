@@ -32,6 +32,7 @@ KINDS = {
     ),
     'forbidden': Kind(HTTPStatus.FORBIDDEN, 'your role or your programs do not allow it'),
     'name-taken': Kind(HTTPStatus.CONFLICT, 'there is a stack of this name'),
+    'queue-full': Kind(HTTPStatus.CONFLICT, 'as many runs wait for this stack as may wait'),
     'quota-reached': Kind(HTTPStatus.CONFLICT, 'there are as many stacks as there may be'),
     'run-in-progress': Kind(
         HTTPStatus.CONFLICT, 'another run is on, see `run`; wait for it, or queue'
