@@ -9,8 +9,6 @@ from __future__ import annotations
 import fcntl
 import functools
 import hashlib
-import os
-import re
 import shutil
 import subprocess
 import sys
@@ -21,13 +19,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from engine import pip
 from warm_pulumi.processes import kill_session
 
 LIMIT = 600.0
 # Seconds between two looks at whether another process is done; the kernel tells nobody.
 LOOK_EVERY = 0.1
-# What would have packages of elsewhere count as installed, or go elsewhere.
-FOREIGN = re.compile('PYTHON|PIP_(TARGET|PREFIX|ROOT|USER|PYTHON)$')
 # In a complete venv: the fingerprint of what it was made from.
 STAMP = '.complete'
 
@@ -116,8 +113,8 @@ def _make(program: Path, ends_at: float) -> None:
     fresh = Path(tempfile.mkdtemp(dir=_venvs(program)))
     run = functools.partial(_run, cwd=program, ends_at=ends_at)
     run([sys.executable, '-m', 'venv', str(fresh)])
-    pip = [str(fresh / 'bin' / 'python3'), '-m', 'pip', '--disable-pip-version-check', '--no-input']
-    run([*pip, 'install', '--quiet', '-r', 'requirements.txt'])
+    install = [str(fresh / 'bin' / 'python3'), '-m', 'pip', 'install', '--quiet', '--no-input']
+    run([*install, '--disable-pip-version-check', '-r', 'requirements.txt'])
     (fresh / STAMP).write_text(wanted)
     link = fresh / 'link'
     link.symlink_to(fresh.relative_to(program))
@@ -146,7 +143,7 @@ def _run(command: list[str], cwd: Path, ends_at: float) -> None:
         process = subprocess.Popen(
             command,
             cwd=cwd,
-            env={name: value for name, value in os.environ.items() if not FOREIGN.match(name)},
+            env=pip.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

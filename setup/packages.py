@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from engine import pip
 from engine.children import FailedError
 from engine.progress import Step
 from engine.work import Work
@@ -27,9 +28,11 @@ REQUIREMENTS = {
         'requirements.lock',
     ],
 }
-PINNED = re.compile(r'^[\w.\[\]-]+==', re.MULTILINE)
+PINNED = re.compile(r'^([\w.-]+)(?:\[[\w,-]+\])?==', re.MULTILINE)
 # What pip says of each package that it takes.
 TAKEN = re.compile(r'\s*(Collecting|Requirement already satisfied:) .*')
+# Ends with an error that names the first of the packages that is not there.
+LOOK = 'import importlib.metadata as m, sys; [m.distribution(name) for name in sys.argv[1:]]'
 
 
 class PackagesError(Exception):
@@ -85,14 +88,28 @@ def _make(purpose: str, is_begun: bool, work: Work, step: Step) -> None:
     if not is_begun:
         shutil.rmtree(VENV, ignore_errors=True)
         _run([sys.executable, '-m', 'venv', str(VENV)], work, step)
-    pip = [str(PYTHON), '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input']
-    _run([*pip, '--progress-bar', 'off', '-r', str(files[0])], work, step)
+    install = [str(PYTHON), '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input']
+    _run([*install, '--progress-bar', 'off', '-r', str(files[0])], work, step)
+    _insist_on(PINNED.findall(files[0].read_text()), work)
     STAMP.write_text(_fingerprint(purpose))
+
+
+def _insist_on(names: list[str], work: Work) -> None:
+    """Make sure that the venv has packages: a pip.conf may have sent them elsewhere."""
+    try:
+        work.children.check([str(PYTHON), '-I', '-c', LOOK, *names], cwd=ROOT)
+    except FailedError as error:
+        raise PackagesError(
+            f'pip did not install into {VENV}: {error.lines[-1]}. Does its configuration name '
+            f'another folder? `{PYTHON} -m pip config list` shows it.'
+        ) from None
 
 
 def _run(command: list[str], work: Work, step: Step) -> None:
     try:
-        work.children.check(command, cwd=ROOT, on_line=step.counting(TAKEN))
+        work.children.check(
+            command, cwd=ROOT, environ=pip.environment(), on_line=step.counting(TAKEN)
+        )
     except FailedError as error:
         raise PackagesError(
             f'Installing the Python packages failed; is a package index in reach?\n{error}'
