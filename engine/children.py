@@ -95,7 +95,7 @@ class Children:
     ) -> None:
         """Run a command that has to succeed; see run().
 
-        Raises FailedError when it does not.
+        Raises FailedError when it does not, or cannot be started.
         """
         lines: deque[str] = deque(maxlen=LAST_LINES)
 
@@ -103,7 +103,11 @@ class Children:
             on_line(line)
             lines.append(line)
 
-        if self.run(command, cwd=cwd, environ=environ, on_line=take) != 0:
+        try:
+            code = self.run(command, cwd=cwd, environ=environ, on_line=take)
+        except OSError as error:
+            raise FailedError([*lines, str(error)]) from error
+        if code != 0:
             raise FailedError(list(lines))
 
     def _start(

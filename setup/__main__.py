@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
 
 import engine
 from engine.work import Work, under_way
@@ -22,6 +23,13 @@ PROGRAMS = {
         'programs/passwords',
     ],
 }
+
+
+def leave_own_venv() -> None:
+    """Go on with the Python that the checkout's venv is made from: the venv may be replaced."""
+    python = getattr(sys, '_base_executable', sys.executable)
+    if Path(sys.prefix) == packages.VENV and python != sys.executable:
+        os.execv(python, [python, '-m', 'setup', *sys.argv[1:]])
 
 
 def main(arguments: list[str]) -> int:
@@ -66,4 +74,5 @@ def _install(purpose: str, work: Work) -> None:
 
 
 if __name__ == '__main__':
+    leave_own_venv()
     sys.exit(main(sys.argv[1:]))

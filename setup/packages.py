@@ -86,6 +86,8 @@ def _make(purpose: str, is_begun: bool, work: Work, step: Step) -> None:
     step.total = len({name for file in files for name in PINNED.findall(file.read_text())})
     STAMP.unlink(missing_ok=True)
     if not is_begun:
+        if VENV.exists():
+            work.progress.say(f'  Replacing {VENV}, which is incomplete or for other versions')
         shutil.rmtree(VENV, ignore_errors=True)
         _run([sys.executable, '-m', 'venv', str(VENV)], work, step)
     install = [str(PYTHON), '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input']

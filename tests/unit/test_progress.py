@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from engine import progress
-from engine.children import Children, StoppedError
+from engine.children import Children, FailedError, StoppedError
 from engine.progress import Progress, Step
 from tests.paths import ROOT
 from warm_pulumi.processes import start_time
@@ -98,6 +98,12 @@ def test_lines_and_code() -> None:
     with Children() as children:
         code = children.run(['sh', '-c', 'echo one; echo two >&2; exit 3'], on_line=seen.append)
     assert (sorted(seen), code) == (['one', 'two'], 3)
+
+
+def test_command_that_is_not_there() -> None:
+    """A command that cannot be started has failed, and the error names it."""
+    with Children() as children, pytest.raises(FailedError, match='/nowhere/to-be-found'):
+        children.check(['/nowhere/to-be-found'])
 
 
 def test_nothing_outlives_the_end() -> None:

@@ -87,6 +87,16 @@ def test_callers_options_for_pip(checkout: Path, machine: dict[str, str], tmp_pa
     assert has_thing(checkout)
 
 
+def test_own_venv(checkout: Path, machine: dict[str, str]) -> None:
+    """With the checkout's own venv active, that one can be replaced, which is said."""
+    venv = checkout / 'venv'
+    subprocess.run([sys.executable, '-m', 'venv', '--without-pip', venv], check=True)
+    done = run(checkout, machine, venv / 'bin' / 'python')
+    assert done.returncode == 0, done.stderr
+    assert f'Replacing {venv}' in done.stderr
+    assert has_thing(checkout)
+
+
 def test_pip_configured_to_install_elsewhere(
     checkout: Path, machine: dict[str, str], tmp_path: Path
 ) -> None:
