@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+
+from engine.guard import guarded
 
 STEP_DEADLINE = 45 * 60.0
 LAST_LINES = 10
@@ -28,7 +28,10 @@ class FailedError(Exception):
 
 
 class Children:
-    """Runs commands in threads; all that still runs is killed at the end of the block."""
+    """Runs commands in threads; all that still runs is ended at the end of the block.
+
+    Each has a guard, which does that also when this process is killed.
+    """
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[str]] = set()
@@ -42,11 +45,11 @@ class Children:
         self.stop()
 
     def stop(self) -> None:
-        """Kill all that runs, and let nothing more start."""
+        """Have all end that runs, and let nothing more start."""
         with self._changing:
             self._stopped = True
             for process in self._running:
-                _kill(process)
+                _let_go(process)
 
     @contextmanager
     def stopped_by_errors(self) -> Iterator[None]:
@@ -64,26 +67,26 @@ class Children:
         cwd: Path | None = None,
         environ: Mapping[str, str] | None = None,
         on_line: Callable[[str], object] = lambda line: None,
+        deadline: float = STEP_DEADLINE,
     ) -> int:
-        """Run a command to its end and return its exit code.
+        """Run a command to its end and return its exit code, as a shell does.
 
-        on_line: called with each line that the command says.
+        on_line: called with each line that the command says. deadline: the seconds that it has.
 
-        Raises StoppedError where the block is at its end; OSError when it cannot be started.
+        Raises StoppedError where the block is at its end, FailedError when nothing can be started.
         """
-        process = self._start(command, cwd, environ)
-        late = threading.Timer(STEP_DEADLINE, _kill, [process])
-        late.daemon = True
-        late.start()
+        process = self._start(guarded(command, deadline), cwd, environ)
         try:
             assert process.stdout is not None
-            for line in process.stdout:
-                on_line(line.rstrip('\n'))
-            return process.wait()
+            with process.stdout:
+                for line in process.stdout:
+                    on_line(line.rstrip('\n'))
         finally:
-            late.cancel()
             with self._changing:
                 self._running.discard(process)
+                _let_go(process)
+            code = process.wait()
+        return code
 
     def check(
         self,
@@ -92,10 +95,11 @@ class Children:
         cwd: Path | None = None,
         environ: Mapping[str, str] | None = None,
         on_line: Callable[[str], object] = lambda line: None,
+        deadline: float = STEP_DEADLINE,
     ) -> None:
         """Run a command that has to succeed; see run().
 
-        Raises FailedError when it does not, or cannot be started.
+        Raises FailedError when it does not.
         """
         lines: deque[str] = deque(maxlen=LAST_LINES)
 
@@ -103,10 +107,7 @@ class Children:
             on_line(line)
             lines.append(line)
 
-        try:
-            code = self.run(command, cwd=cwd, environ=environ, on_line=take)
-        except OSError as error:
-            raise FailedError([*lines, str(error)]) from error
+        code = self.run(command, cwd=cwd, environ=environ, on_line=take, deadline=deadline)
         if code != 0:
             raise FailedError(list(lines))
 
@@ -116,22 +117,25 @@ class Children:
         with self._changing:
             if self._stopped:
                 raise StoppedError
-            process = subprocess.Popen(
-                command,
-                cwd=cwd,
-                env=None if environ is None else dict(environ),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding='utf-8',
-                errors='replace',
-                start_new_session=True,  # So that its own children can be killed with it.
-            )
+            try:
+                process = subprocess.Popen(
+                    command,
+                    cwd=cwd,
+                    env=None if environ is None else dict(environ),
+                    stdin=subprocess.PIPE,  # What the guard lives by.
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    encoding='utf-8',
+                    errors='replace',
+                    start_new_session=True,  # Ctrl-C is for this process to hear.
+                )
+            except OSError as error:
+                raise FailedError([str(error)]) from error
             self._running.add(process)
             return process
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+def _let_go(process: subprocess.Popen[str]) -> None:
+    """Have a process end, by its guard, if it has not."""
+    assert process.stdin is not None
+    process.stdin.close()

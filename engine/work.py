@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,13 @@ from pathlib import Path
 
 from engine.children import Children
 from engine.progress import Progress
+
+
+def interrupted_by_signals() -> None:
+    """Have SIGTERM and SIGHUP interrupt this process as Ctrl-C does; nohup's stay ignored."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,6 @@ class Work:
 
 @contextmanager
 def under_way() -> Iterator[Work]:
-    """Show what is done in the block; at its end, whatever still runs is killed."""
+    """Show what is done in the block; at its end, whatever still runs is ended."""
     with Progress('Setting up') as progress, Children() as children:
         yield Work(progress, children)

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import engine
-from engine.work import Work, under_way
+from engine.work import Work, interrupted_by_signals, under_way
 from setup import packages, system
 from setup.packages import PackagesError
 
@@ -37,6 +37,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in PROGRAMS:
         print(f'usage: python3 -m setup {{{",".join(PROGRAMS)}}}', file=sys.stderr)
         return 2
+    interrupted_by_signals()
     try:
         set_up(arguments[0])
     except (engine.EngineError, PackagesError) as error:

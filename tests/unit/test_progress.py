@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -118,13 +119,50 @@ def test_nothing_outlives_the_end() -> None:
     with ThreadPoolExecutor(1) as pool, Children() as children:
         running = pool.submit(children.run, [sys.executable, '-c', PARENT], on_line=take)
         assert told.wait(10)
-    assert running.result(timeout=10) < 0
-    ends_at = time.monotonic() + 10
-    while any(start_time(pid) for pid in pids):
-        assert time.monotonic() < ends_at
-        time.sleep(0.01)
+    assert running.result(timeout=10) != 0
+    assert all_end(pids)
     with pytest.raises(StoppedError):
         children.run(['true'])
+
+
+def all_end(pids: list[int], seconds: float = 10) -> bool:
+    ends_at = time.monotonic() + seconds
+    while any(start_time(pid) for pid in pids):
+        if time.monotonic() > ends_at:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_command_ends_with_a_killed_set_up() -> None:
+    """A set-up that is killed takes with it what it runs, also what does not want to end."""
+    program = f'trap "" TERM; exec "$0" -c {shlex.quote(PARENT)}'
+    code = (
+        'import sys\n'
+        'from engine.children import Children\n'
+        f'command = ["sh", "-c", {program!r}, sys.executable]\n'
+        'Children().run(command, on_line=lambda line: print(line, flush=True))\n'
+    )
+    with subprocess.Popen([sys.executable, '-c', code], cwd=ROOT, stdout=subprocess.PIPE) as killed:
+        assert killed.stdout is not None
+        pids = list(map(int, killed.stdout.readline().split()))
+        assert len(pids) == 2
+        killed.kill()
+    assert all_end(pids)
+
+
+def test_what_a_command_leaves_behind() -> None:
+    """A command that ends before what it has started takes that with it."""
+    seen: list[str] = []
+    with Children() as children:
+        children.check(['sh', '-c', 'sleep 600 & echo $!'], on_line=seen.append)
+    assert all_end([int(seen[0])])
+
+
+def test_late_command() -> None:
+    """A command that is not done in its time has failed, and is said to have been stopped."""
+    with Children() as children, pytest.raises(FailedError, match='not done after 1 seconds'):
+        children.check(['sleep', '600'], deadline=1)
 
 
 @pytest.mark.parametrize('purpose', ['', 'dancing'])

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.paths import ROOT
+from tests.processes import command_line
 
 SERVING = ['-m', 'setup', 'serving']
 
@@ -95,6 +99,51 @@ def test_own_venv(checkout: Path, machine: dict[str, str]) -> None:
     assert done.returncode == 0, done.stderr
     assert f'Replacing {venv}' in done.stderr
     assert has_thing(checkout)
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
+def test_nothing_outlives_signals(
+    checkout: Path, machine: dict[str, str], number: signal.Signals
+) -> None:
+    """A set-up that a signal ends leaves nothing running."""
+    (checkout / 'requirements.txt').write_text(slow_package(checkout))
+    with subprocess.Popen(
+        [sys.executable, *SERVING], cwd=checkout, env=machine, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert wait_for((checkout / 'builds').exists, 60)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    if number != signal.SIGKILL:
+        assert process.returncode == 130
+        assert said.splitlines()[-1].startswith('Interrupted.')
+    assert wait_for(lambda: not processes_of(checkout), 10)
+
+
+def slow_package(folder: Path) -> str:
+    """Return the requirement of a package whose build tells that it began, and does not end."""
+    package = folder / 'slow'
+    package.mkdir()
+    (package / 'backend.py').write_text(
+        f'import pathlib, time\npathlib.Path({str(folder / "builds")!r}).touch()\ntime.sleep(600)\n'
+    )
+    (package / 'pyproject.toml').write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
+    return f'{package}\n'
+
+
+def processes_of(folder: Path) -> list[str]:
+    lines = [command_line(int(pid)) for pid in os.listdir('/proc') if pid.isdigit()]
+    return [line for line in lines if str(folder) in line]
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+    ends_at = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > ends_at:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def test_pip_configured_to_install_elsewhere(
