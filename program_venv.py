@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from engine import pip
+from engine import guard, pip
 from warm_pulumi.processes import kill_session
 
 LIMIT = 600.0
@@ -139,29 +139,32 @@ def _remove_all_but(current: Path | None, program: Path) -> None:
 
 def _run(command: list[str], cwd: Path, ends_at: float) -> None:
     """Run a step to its end, or kill it and all that it started."""
-    try:
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=pip.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding='utf-8',
-            errors='replace',
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise VenvError(str(error)) from error
-    try:
-        said, _ = process.communicate(timeout=max(0.0, ends_at - time.monotonic()))
-    except subprocess.TimeoutExpired as error:
-        raise VenvLateError(
-            f'{" ".join(command)} did not end in time; `make serve` makes the venv ahead'
-        ) from error
-    finally:
-        kill_session(process.pid)
-        process.wait()
+    left = max(0.0, ends_at - time.monotonic())
+    with guard.life() as life:
+        try:
+            process = subprocess.Popen(
+                # It ends the step where this process is killed, or stopped for longer than that.
+                guard.guarded(command, left + guard.GRACE),
+                cwd=cwd,
+                env=pip.environment(),
+                stdin=life,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding='utf-8',
+                errors='replace',
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise VenvError(str(error)) from error
+        try:
+            said, _ = process.communicate(timeout=left)
+        except subprocess.TimeoutExpired as error:
+            raise VenvLateError(
+                f'{" ".join(command)} did not end in time; `make serve` makes the venv ahead'
+            ) from error
+        finally:
+            kill_session(process.pid)
+            process.wait()
     if process.returncode != 0:
         raise VenvError(f'{" ".join(command)} ended with {process.returncode}:\n{said}')
 

@@ -155,7 +155,7 @@ def test_what_a_command_leaves_behind() -> None:
     """A command that ends before what it has started takes that with it."""
     seen: list[str] = []
     with Children() as children:
-        children.check(['sh', '-c', 'sleep 600 & echo $!'], on_line=seen.append)
+        children.check(['sh', '-c', 'sleep 600 >/dev/null 2>&1 & echo $!'], on_line=seen.append)
     assert all_end([int(seen[0])])
 
 
