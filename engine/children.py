@@ -36,7 +36,7 @@ class Children:
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[str]] = set()
         self._changing = threading.Lock()
-        self._stopped = False
+        self._stopped = threading.Event()
 
     def __enter__(self) -> Children:
         return self
@@ -47,9 +47,14 @@ class Children:
     def stop(self) -> None:
         """Have all end that runs, and let nothing more start."""
         with self._changing:
-            self._stopped = True
+            self._stopped.set()
             for process in self._running:
                 _let_go(process)
+
+    def pause(self, seconds: float) -> None:
+        """Wait; raises StoppedError where the block is at its end, or comes to it meanwhile."""
+        if self._stopped.wait(seconds):
+            raise StoppedError
 
     @contextmanager
     def stopped_by_errors(self) -> Iterator[None]:
@@ -115,7 +120,7 @@ class Children:
         self, command: Sequence[str], cwd: Path | None, environ: Mapping[str, str] | None
     ) -> subprocess.Popen[str]:
         with self._changing:
-            if self._stopped:
+            if self._stopped.is_set():
                 raise StoppedError
             try:
                 process = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -117,6 +118,24 @@ def test_nothing_outlives_signals(
         assert process.returncode == 130
         assert said.splitlines()[-1].startswith('Interrupted.')
     assert wait_for(lambda: not processes_of(checkout), 10)
+
+
+def test_interrupt_while_waiting(checkout: Path, machine: dict[str, str]) -> None:
+    """A set-up that waits for another one ends at the first Ctrl-C."""
+    with (checkout / '.setup.lock').open('w') as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with subprocess.Popen([sys.executable, *SERVING], cwd=checkout, env=machine) as process:
+            assert wait_for(lambda: waits(process.pid, checkout / '.setup.lock'), 30)
+            process.send_signal(signal.SIGINT)
+            try:
+                assert process.wait(10) == 130
+            finally:
+                process.kill()
+
+
+def waits(pid: int, lock: Path) -> bool:
+    """Tell whether a process has opened a lock, so waits for it where another one holds it."""
+    return lock.resolve() in [link.resolve() for link in Path(f'/proc/{pid}/fd').iterdir()]
 
 
 def slow_package(folder: Path) -> str:
