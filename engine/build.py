@@ -8,11 +8,9 @@ frees when its holder dies, makes a second builder wait for the first.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -27,7 +25,6 @@ from engine.work import Work
 SOURCES = Path(__file__).resolve().parent
 PULUMI_VERSION = 'v3.259.0'
 SDK = 'github.com/pulumi/pulumi/sdk/v3'
-SCRIPTS_DEADLINE = 5 * 60.0
 LDFLAGS = f'-s -w -X {SDK}/go/common/version.Version={PULUMI_VERSION}'
 
 
@@ -128,11 +125,11 @@ def _remove_unfinished(folder: Path) -> None:
 
 def _make_all(bin_folder: Path, environ: Mapping[str, str], work: Work, log: TextIO) -> None:
     bin_folder.mkdir()
-    go = golang.toolchain(cache_folder(environ), environ)
-    go_environ = golang.build_environment(environ)
+    go = golang.toolchain(cache_folder(environ), work, environ)
+    compiler = Compiler(go, golang.build_environment(environ), work, log)
     first, *others = MODULES
-    Compiler(go, go_environ, work, log).build_all(first, others, LDFLAGS, bin_folder)
-    _copy_scripts(go, bin_folder, go_environ)
+    compiler.build_all(first, others, LDFLAGS, bin_folder)
+    _copy_scripts(compiler.source_of(f'{SDK}@{PULUMI_VERSION}', first), bin_folder)
     _lay_out_plugins(bin_folder)
 
 
@@ -144,17 +141,8 @@ def _lay_out_plugins(bin_folder: Path) -> None:
         (plugin / binary).symlink_to(Path('..', '..', 'bin', binary))
 
 
-def _copy_scripts(go: str, bin_folder: Path, environ: Mapping[str, str]) -> None:
-    listing = subprocess.run(
-        [go, 'mod', 'download', '-json', f'{SDK}@{PULUMI_VERSION}'],
-        cwd=SOURCES / 'pulumi',
-        env=dict(environ),
-        check=True,
-        capture_output=True,
-        timeout=SCRIPTS_DEADLINE,
-    )
-    module = Path(json.loads(listing.stdout)['Dir'])
+def _copy_scripts(sdk: Path, bin_folder: Path) -> None:
     for script in SCRIPTS:
         target = bin_folder / Path(script).name
-        shutil.copyfile(module / script, target)
+        shutil.copyfile(sdk / script, target)
         target.chmod(0o755)

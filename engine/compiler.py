@@ -7,6 +7,7 @@ compile. The others share most packages with that one, so they are built after i
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -81,6 +82,20 @@ class Compiler:
             self._build(first, ldflags, target, step)
             rest.result()
             list(pool.map(lambda module: self._build(module, ldflags, target, step), others))
+
+    def source_of(self, wanted: str, module: Module) -> Path:
+        """Return the folder of a module that one of ours requires, as in `example.com/it@v1.0.0`.
+
+        Raises BuildError when it cannot be had.
+        """
+        lines: list[str] = []
+        try:
+            self._run(['mod', 'download', '-json', wanted], module, lines.append)
+        except FailedError as error:
+            raise BuildError(wanted, Path(self._log.name), str(error)) from None
+        # Go may tell of a download before, on its other output.
+        said = '\n'.join(lines)
+        return Path(json.loads(said[said.index('{') : said.rindex('}') + 1])['Dir'])
 
     def _prepare(self, modules: Sequence[Module], known: set[str], step: Step) -> None:
         """Download what modules require, and count what is to be compiled beside `known`."""

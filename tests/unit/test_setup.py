@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -71,7 +72,7 @@ def run(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=60,
     )
 
 
@@ -131,6 +132,19 @@ def test_interrupt_while_waiting(checkout: Path, machine: dict[str, str]) -> Non
                 assert process.wait(10) == 130
             finally:
                 process.kill()
+
+
+def test_failure_beside_a_wait(checkout: Path, machine: dict[str, str], tmp_path: Path) -> None:
+    """A part that fails is told at once, while pip waits for Go from an index that is silent."""
+    (checkout / 'requirements.txt').write_text('./no-such-folder\n')
+    (tmp_path / 'bin').mkdir()
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+        index = f'http://127.0.0.1:{silent.getsockname()[1]}/simple'
+        others = {'PATH': str(tmp_path / 'bin'), 'PULUMI': '', 'PIP_NO_INDEX': '0'}
+        done = run(checkout, {**machine, **others, 'PIP_INDEX_URL': index, 'PIP_TIMEOUT': '600'})
+    assert done.returncode == 1
+    assert 'no-such-folder' in done.stderr
+    assert wait_for(lambda: not processes_of(checkout), 10)
 
 
 def waits(pid: int, lock: Path) -> bool:
