@@ -174,7 +174,7 @@ def main(arguments: list[str]) -> int:
     try:
         for program in arguments:
             ensure(Path(program).absolute())
-    except VenvError as error:
+    except (VenvError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

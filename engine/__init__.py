@@ -3,11 +3,18 @@
 Standard library only, because it runs before anything is installed.
 """
 
-from engine.errors import BuildError, EngineError, EngineMissingError, EngineUnusableError
+from engine.errors import (
+    BuildError,
+    CacheError,
+    EngineError,
+    EngineMissingError,
+    EngineUnusableError,
+)
 from engine.find import Engine, find, set_up
 
 __all__ = [
     'BuildError',
+    'CacheError',
     'Engine',
     'EngineError',
     'EngineMissingError',

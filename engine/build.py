@@ -19,7 +19,7 @@ from typing import TextIO
 
 from engine import golang
 from engine.compiler import FLAGS, Compiler, Module
-from engine.errors import EngineUnusableError
+from engine.errors import CacheError, EngineUnusableError
 from engine.work import Work
 
 SOURCES = Path(__file__).resolve().parent
@@ -83,14 +83,18 @@ def build(work: Work, environ: Mapping[str, str] = os.environ) -> Path:
 
     Safe to call from several processes at once: one builds and the others wait for it.
 
-    Raises EngineMissingError when there is no Go to be had, BuildError when a step fails.
+    Raises EngineMissingError when there is no Go to be had, BuildError when a step fails,
+    CacheError when there is no folder for it.
     """
     folder = cache_folder(environ)
-    folder.mkdir(parents=True, exist_ok=True)
     final = folder / fingerprint()
-    with work.alone(folder / 'build.lock', 'builds the Pulumi engine'):
-        if not final.is_dir():
-            _build_into(final, environ, work)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with work.alone(folder / 'build.lock', 'builds the Pulumi engine'):
+            if not final.is_dir():
+                _build_into(final, environ, work)
+    except OSError as error:
+        raise CacheError(folder, error) from error
     return final / 'bin'
 
 

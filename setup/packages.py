@@ -46,13 +46,14 @@ def install(purpose: str, work: Work) -> None:
 
     Raises PackagesError.
     """
-    with work.alone(ROOT / '.setup.lock', 'installs the Python packages'):
-        complete = _complete_for()
-        if complete and _includes(complete, purpose):
-            return
-        # pip counts what it gets; that it then installs all of it, which takes longer, at once.
-        with work.progress.step('Python packages', 'packages', is_even=False) as step:
-            _make(purpose, bool(complete), work, step)
+    try:
+        with work.alone(ROOT / '.setup.lock', 'installs the Python packages'):
+            _install(purpose, work)
+    except OSError as error:
+        raise PackagesError(
+            f'The Python packages cannot be installed into {VENV}: {error}. '
+            f'Let this user write into {ROOT}, and have a gigabyte free there.'
+        ) from error
 
 
 def make_venv_of(program: str, work: Work) -> None:
@@ -64,6 +65,15 @@ def make_venv_of(program: str, work: Work) -> None:
     """
     with work.progress.step(f'Python packages of {program}') as step:
         _run([str(PYTHON), '-m', 'program_venv', program], work, step)
+
+
+def _install(purpose: str, work: Work) -> None:
+    complete = _complete_for()
+    if complete and _includes(complete, purpose):
+        return
+    # pip counts what it gets; that it then installs all of it, which takes longer, at once.
+    with work.progress.step('Python packages', 'packages', is_even=False) as step:
+        _make(purpose, bool(complete), work, step)
 
 
 def _includes(whole: str, part: str) -> bool:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import engine
-from engine import BuildError, EngineMissingError, EngineUnusableError, build, errors, golang
+from engine import (
+    BuildError,
+    CacheError,
+    EngineMissingError,
+    EngineUnusableError,
+    build,
+    errors,
+    golang,
+)
 from tests.paths import ROOT
 
 
@@ -198,6 +208,13 @@ def test_scripts_that_cannot_be_had(machine: dict[str, str], fake_go: Path) -> N
     assert 'gone' in caught.value.log.read_text()
 
 
+def test_cache_that_cannot_be_written(machine: dict[str, str], fake_go: Path) -> None:
+    """Where builds cannot be kept, the message names the folder and another way."""
+    machine['XDG_CACHE_HOME'] = str(fake_go)
+    with pytest.raises(CacheError, match=f'{fake_go}.*XDG_CACHE_HOME'):
+        engine.set_up('', machine)
+
+
 def test_no_way(machine: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without pulumi, Go and registry, one message names the three ways out."""
     monkeypatch.setenv('PIP_NO_INDEX', '1')
@@ -219,6 +236,32 @@ def test_command_without_an_engine(machine: dict[str, str]) -> None:
     )
     assert done.returncode == 1
     assert done.stderr.startswith('PULUMI=/nowhere/pulumi')
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_command(
+    machine: dict[str, str], tmp_path: Path, number: signal.Signals
+) -> None:
+    """`python -m engine` that is interrupted says so in its last line, without a traceback."""
+    script(
+        tmp_path / 'bin' / 'go',
+        'import sys, time\n'
+        "if sys.argv[1] == 'env': sys.exit(print('go1.99.0'))\n"
+        f"open({str(tmp_path / 'began')!r}, 'w').close()\n"
+        'time.sleep(600)\n',
+    )
+    with subprocess.Popen(
+        [sys.executable, '-m', 'engine'], cwd=ROOT, env=machine, stderr=subprocess.PIPE, text=True
+    ) as process:
+        ends_at = time.monotonic() + 30
+        while not (tmp_path / 'began').exists():
+            assert time.monotonic() < ends_at
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.splitlines()[-1].startswith('Interrupted.')
+    assert 'Traceback' not in said
 
 
 def test_fingerprint_follows_sources(tmp_path: Path) -> None:

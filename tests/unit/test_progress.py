@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -32,6 +33,11 @@ time.sleep(600)
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+class Full(io.StringIO):
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, 'No space left on device')
 
 
 def test_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +89,15 @@ def test_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
             time.sleep(0.01)
         assert all(len(part) < 40 for part in out.getvalue().split('\r\x1b[K'))
     assert out.getvalue().endswith('\r\x1b[K')
+
+
+def test_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing can be shown, the work goes on."""
+    monkeypatch.setattr(sys, 'stderr', None)
+    with Progress('Setting up') as shown, shown.step('one'):
+        pass
+    with Progress('Setting up', Full()) as shown, shown.step('one'):
+        pass
 
 
 def test_failed_step() -> None:

@@ -147,6 +147,15 @@ def test_failure_beside_a_wait(checkout: Path, machine: dict[str, str], tmp_path
     assert wait_for(lambda: not processes_of(checkout), 10)
 
 
+def test_checkout_that_cannot_be_written(checkout: Path, machine: dict[str, str]) -> None:
+    """Where the checkout takes no files, a message names it and says what to do."""
+    (checkout / '.setup.lock').mkdir()
+    done = run(checkout, machine)
+    assert done.returncode == 1
+    assert f'Let this user write into {checkout}' in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
 def waits(pid: int, lock: Path) -> bool:
     """Tell whether a process has opened a lock, so waits for it where another one holds it."""
     return lock.resolve() in [link.resolve() for link in Path(f'/proc/{pid}/fd').iterdir()]
