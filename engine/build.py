@@ -47,8 +47,10 @@ SCRIPTS = ('python/cmd/pulumi-language-python-exec', 'python/dist/pulumi-resourc
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the folder that holds this machine's builds (it may not exist yet)."""
-    home = environ.get('XDG_CACHE_HOME') or Path(environ.get('HOME', '~')).expanduser() / '.cache'
-    return Path(home) / 'learn-auto-api' / 'engine'
+    home = Path(environ.get('XDG_CACHE_HOME', ''))
+    if not home.is_absolute():  # The XDG specification has such ones ignored.
+        home = Path(environ.get('HOME', '~')).expanduser() / '.cache'
+    return home / 'learn-auto-api' / 'engine'
 
 
 def fingerprint() -> str:
@@ -106,11 +108,11 @@ def _go_sources() -> Iterator[Path]:
 def _build_into(final: Path, environ: Mapping[str, str], work: Work) -> None:
     _remove_unfinished(final.parent)
     log = final.parent / f'{final.name}.log'
-    unfinished = Path(tempfile.mkdtemp(prefix=f'{final.name}.unfinished-', dir=final.parent))
     work.progress.say(
         'Building the Pulumi engine from Go modules. The first time takes some minutes; '
         f'after that it is kept.\n  into {final}\n  log  {log}'
     )
+    unfinished = Path(tempfile.mkdtemp(prefix=f'{final.name}.unfinished-', dir=final.parent))
     try:
         with log.open('w') as output:
             _make_all(unfinished / 'bin', environ, work, output)

@@ -105,10 +105,12 @@ class Compiler:
     def _download(self, *modules: Module) -> None:
         """Get what modules require. What cannot be had now, their builds ask for, and report."""
         for module in modules:
-            with self._work.progress.step(f'downloading for {module.name}', 'modules') as step:
+            with (
+                suppress(FailedError),
+                self._work.progress.step(f'downloading for {module.name}', 'modules') as step,
+            ):
                 step.total = len(REQUIRED.findall((module.folder / 'go.mod').read_text()))
-                with suppress(FailedError):
-                    self._run(['mod', 'download', '-x'], module, step.counting(DOWNLOADED))
+                self._run(['mod', 'download', '-x'], module, step.counting(DOWNLOADED))
 
     def _stale(self, module: Module) -> set[str]:
         """Return the packages that are to be compiled for the module's executables."""

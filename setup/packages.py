@@ -31,6 +31,10 @@ REQUIREMENTS = {
 PINNED = re.compile(r'^([\w.-]+)(?:\[[\w,-]+\])?==', re.MULTILINE)
 # What pip says of each package that it takes.
 TAKEN = re.compile(r'\s*(Collecting|Requirement already satisfied:) .*')
+# What pip says where it reaches no index, among other things.
+NOT_FOUND = re.compile(
+    'No matching distribution|connection|timed out|name resolution', re.IGNORECASE
+)
 # Ends with an error that names the first of the packages that is not there.
 LOOK = 'import importlib.metadata as m, sys; [m.distribution(name) for name in sys.argv[1:]]'
 
@@ -123,9 +127,8 @@ def _run(command: list[str], work: Work, step: Step) -> None:
             command, cwd=ROOT, environ=pip.environment(), on_line=step.counting(TAKEN)
         )
     except FailedError as error:
-        raise PackagesError(
-            f'Installing the Python packages failed; is a package index in reach?\n{error}'
-        ) from None
+        question = ' Is a package index in reach?' if NOT_FOUND.search(str(error)) else ''
+        raise PackagesError(f'Installing the Python packages failed.{question}\n{error}') from None
 
 
 def _fingerprint(purpose: str) -> str:

@@ -23,6 +23,7 @@ from engine import (
     errors,
     golang,
 )
+from engine.progress import Progress
 from tests.paths import ROOT
 
 
@@ -156,8 +157,10 @@ def test_concurrent_builds(machine: dict[str, str], fake_go: Path, tmp_path: Pat
     assert len((tmp_path / 'builds').read_text().splitlines()) == len(executables())
 
 
-def test_failed_build(machine: dict[str, str], tmp_path: Path) -> None:
-    """A step that fails leaves no engine, and its log where the message says."""
+def test_failed_build(
+    machine: dict[str, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A step that fails leaves no engine, is not said to be done, and its log is where it says."""
     script(
         tmp_path / 'bin' / 'go',
         "import sys\nif sys.argv[1] == 'env': print('go1.99.0')\nelse: sys.exit('no proxy')",
@@ -165,7 +168,29 @@ def test_failed_build(machine: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(BuildError, match='no proxy') as caught:
         engine.set_up('', machine)
     assert 'no proxy' in caught.value.log.read_text()
+    assert 'downloading' not in capfd.readouterr().err
     assert build.built_bin(machine) is None
+    assert not list(build.cache_folder(machine).glob('*unfinished*'))
+
+
+@pytest.mark.parametrize('named', ['', 'cache', './cache'])
+def test_cache_that_is_no_whole_path(machine: dict[str, str], named: str) -> None:
+    """A relative XDG_CACHE_HOME is ignored: builds would be kept wherever somebody stands."""
+    folder = build.cache_folder({**machine, 'XDG_CACHE_HOME': named})
+    assert folder == Path(machine['HOME'], '.cache', 'learn-auto-api', 'engine')
+
+
+def test_build_ends_before_it_begins(
+    machine: dict[str, str], fake_go: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt while the build is announced leaves nothing half made."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, 'say', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        engine.set_up('', machine)
     assert not list(build.cache_folder(machine).glob('*unfinished*'))
 
 

@@ -180,6 +180,21 @@ def test_late_command() -> None:
         children.check(['sleep', '600'], deadline=1)
 
 
+@pytest.mark.parametrize('package', ['setup', 'engine'])
+def test_old_python(package: str) -> None:
+    """With a Python that is too old, set-up and engine say what they need, and how to name it."""
+    done = subprocess.run(
+        [sys.executable, '-c', f'import sys; sys.version_info = (3, 9, 2); import {package}'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count('\n')) == (1, 1)
+    assert 'Python 3.10 or newer is needed, this is 3.9' in done.stderr
+    assert 'make serve PYTHON=' in done.stderr
+
+
 @pytest.mark.parametrize('purpose', ['', 'dancing'])
 def test_usage(purpose: str) -> None:
     """`python3 -m setup` says what it can be asked for."""
@@ -220,6 +235,6 @@ def test_no_package_index(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert 'Installing the Python packages failed' in done.stderr
+    assert 'Is a package index in reach?' in done.stderr
     assert 'nothing-of-this-name' in done.stderr
     assert 'Traceback' not in done.stderr

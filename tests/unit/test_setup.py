@@ -144,6 +144,7 @@ def test_failure_beside_a_wait(checkout: Path, machine: dict[str, str], tmp_path
         done = run(checkout, {**machine, **others, 'PIP_INDEX_URL': index, 'PIP_TIMEOUT': '600'})
     assert done.returncode == 1
     assert 'no-such-folder' in done.stderr
+    assert 'in reach' not in done.stderr, 'that is not what was wrong'
     assert wait_for(lambda: not processes_of(checkout), 10)
 
 
