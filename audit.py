@@ -23,6 +23,10 @@ def audited(stack: str, action: str) -> Iterator[None]:
         result = type(error).__name__
         raise
     finally:
-        logger.info(
-            'caller=%s stack=%s action=%r result=%s', current_caller.get(), stack, action, result
-        )
+        note(stack, action, result)
+
+
+def note(stack: str, action: str, result: str) -> None:
+    """Log that `action` was done on `stack`, and how it ended."""
+    caller = current_caller.get()
+    logger.info('caller=%s stack=%s action=%r result=%s', caller, stack, action, result)

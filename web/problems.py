@@ -62,6 +62,18 @@ def install(app: falcon.App[Any, Any]) -> None:
     app.add_error_handler(Exception, _on_defect)
     app.add_error_handler(ProvisioningError, _on_provisioning_error)
     app.add_error_handler(falcon.HTTPError, answer)
+    # The last to be added is the first to see an answer: what logs it sees how it ended.
+    app.add_middleware(_Rendering())
+
+
+class _Rendering:
+    """Renders answers where an error in it still is one: later, Falcon sends no body at all."""
+
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool
+    ) -> None:
+        if resp.media is not None:
+            resp.render_body()
 
 
 def _on_provisioning_error(

@@ -9,6 +9,7 @@ import logging
 import re
 import threading
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -56,6 +57,23 @@ class History:
                 self._shorten(f'/.pulumi/history/{project}/{stack}/')
             except (OSError, psycopg.Error) as error:
                 logger.warning('the history of %s was not shortened: %s', stack, error)
+
+    def forget(self, project: str, stack: str) -> None:
+        """Remove what Pulumi leaves of a stack that it has removed, where the backend is embedded.
+
+        That is a backup of its empty state, and empty folders.
+        """
+        with self._counting:
+            self._runs.pop(stack, None)
+        if not self._settings.backend_url:
+            url = environment.backend_url(self._settings)
+            root = Path(urlsplit(url).path) / '.pulumi'
+            # What is not empty is in use, or was put there by somebody else.
+            with suppress(OSError):
+                (root / 'stacks' / project / f'{stack}.json.bak').unlink(missing_ok=True)
+            for folder in ('history', f'locks/{self._settings.org}'):
+                with suppress(OSError):
+                    (root / folder / project / stack).rmdir()
 
     def _shorten(self, folder: str) -> None:
         url = environment.backend_url(self._settings)

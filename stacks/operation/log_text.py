@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from stacks.operation.differences import SECRET
-from stacks.programs import SHORTEST_SECRET
+from stacks.program_inputs import SHORTEST_SECRET
 
 # What a terminal takes for commands: CSI, OSC with its end, other escapes; then C0, C1 and DEL.
 ESCAPES = re.compile(r'\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?')

@@ -18,10 +18,10 @@ from stacks.operation.snapshots import Snapshots
 from stacks.operation.steps import Steps
 from stacks.operation.stopping import Stop, StoppedError
 from stacks.operation.task import Outcome, Task
-from stacks.programs import ProgramError
+from stacks.program_files import ProgramError
 from stacks.records import CANCELLED, DESTROY, FAILED, REFRESH, SUCCEEDED
 from stacks.vault import Vault
-from warm_pulumi import EngineDiedError, deadline
+from warm_pulumi import EngineDiedError, EngineStartError, deadline
 from workspaces.history import History
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,10 @@ class Operator:
         )
         try:
             Steps(task, context, engine, course, stop).do()
-            self._history.after_run(task.program, name)
+            if task.operation == DESTROY:
+                self._history.forget(task.program, name)
+            else:
+                self._history.after_run(task.program, name)
         finally:
             settings_file.unlink(missing_ok=True)
 
@@ -99,4 +102,6 @@ class Operator:
         logger.info('an operation failed: %s', course.clean.text(str(error)))
         described = failures.describe(error, course.progress.failures, course.clean)
         course.line(f'error: {described["message"]}')
-        return Outcome(FAILED, digest, described)
+        # Killed as it started, or too slow: that says nothing of the run.
+        may_pass = isinstance(error.__cause__, EngineStartError)
+        return Outcome(FAILED, digest, described, may_pass)

@@ -20,7 +20,8 @@ from typing import Any
 import yaml
 
 from stacks import programs
-from stacks.programs import PROJECT_FILE, Program
+from stacks.program_files import PROJECT_FILE, read_yaml
+from stacks.programs import Program
 
 # Of a copy that is not whole yet, and of one that is being removed.
 UNFINISHED, REMOVED = '.unfinished-', '.removed-'
@@ -76,7 +77,8 @@ class Snapshots:
         with self.using(self._unfinished) as unfinished:
             try:
                 copy = unfinished / 'program'
-                shutil.copytree(program.folder, copy, ignore=_made)
+                # Links as they are, as in the digest.
+                shutil.copytree(program.folder, copy, symlinks=True, ignore=_no_sources)
                 # Of the copy: the program may have changed meanwhile.
                 final = self._place(program, programs.digest(copy))
                 _use_venv_of(program, copy / PROJECT_FILE)
@@ -153,13 +155,13 @@ def _rename(folder: Path, final: Path) -> None:
             raise
 
 
-def _made(_: str, names: list[str]) -> set[str]:
-    return {name for name in names if programs.MADE.fullmatch(name)}
+def _no_sources(folder: str, names: list[str]) -> set[str]:
+    return {name for name in names if not programs.is_source(Path(folder, name))}
 
 
 def _use_venv_of(program: Program, project_file: Path) -> None:
     """Have the copy run in the venv that is made for the program's own folder."""
-    project = yaml.safe_load(project_file.read_text())
+    project = read_yaml(project_file)
     venv = str(program.folder.absolute() / 'venv')
     project['runtime'] = {'name': 'python', 'options': {'virtualenv': venv}}
     project_file.write_text(yaml.safe_dump(project, sort_keys=False))

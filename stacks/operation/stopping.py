@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable
+
+# Seconds between two interrupts of an engine.
+PAUSE = 0.5
 
 
 class StoppedError(Exception):
@@ -23,6 +28,7 @@ class Stop:
         self._wanted = threading.Event()
         self._wishes = 0
         self._heard = 0
+        self._heard_at = -math.inf
         self._is_over = False
         self._changing = threading.Lock()
         self.is_cancel = False
@@ -64,5 +70,8 @@ class Stop:
                 return
             self._wanted.set()
             self._wishes = max(self._wishes, wishes)
-            if self._heard < self._wishes and self._interrupt():
+            # Two in a row would be heard as one.
+            is_time = time.monotonic() - self._heard_at > PAUSE
+            if self._heard < self._wishes and is_time and self._interrupt():
                 self._heard += 1
+                self._heard_at = time.monotonic()

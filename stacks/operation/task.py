@@ -44,8 +44,10 @@ class Outcome:
         engine died or the service is shutting down.
     digest: of the program that was used; empty when it did not come to that.
     error: as in records.Run.
+    may_pass: whether it failed by what surrounds it, and may succeed when it is done again.
     """
 
     state: str
     digest: str = ''
     error: dict[str, Any] | None = None
+    may_pass: bool = False

@@ -12,8 +12,9 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+import audit
 import metrics
-from audit import audited, current_caller
+from audit import current_caller
 from settings import CANCEL_GRACE, Settings
 from stacks.errors import UnavailableError
 from stacks.moments import now
@@ -159,10 +160,7 @@ class Dispatcher:
     def _do(self, row: Row) -> None:
         current_caller.set(row.caller)
         try:
-            with (
-                audited(row.stack, row.operation),
-                self.engines.lease(row.program, row.stack) as engine,
-            ):
+            with self.engines.lease(row.program, row.stack) as engine:
                 self._do_with(engine, row)
         except LostError:
             logger.warning('run %s is done by another service now', row.id)
@@ -193,16 +191,17 @@ class Dispatcher:
         with run.ending():
             state = self._stored(lambda connection: self._end(connection, run, outcome))
         # Once it is stored, and so once, however often that was tried.
+        audit.note(row.stack, row.operation, state or 'put off')
         if state:
             metrics.OPERATIONS.labels(row.operation, state).inc()
 
     def _judged(self, outcome: Outcome, course: Course, absences: int) -> Outcome:
-        """Return what comes of a failure, which may be one of the database alone."""
+        """Return what comes of a failure, which may be one of engine or database alone."""
         with suppress(UnavailableError), self._database.reading() as connection:
             connection.execute(sa.select(1))
-        if self._database.absences == absences:
+        if self._database.absences == absences and not outcome.may_pass:
             return outcome
-        course.line('The database was away meanwhile: this run is done again.')
+        course.line('The engine or the database was away: this run is done again.')
         return replace(outcome, state='')
 
     def _end(self, connection: sa.Connection, run: RunningRun, outcome: Outcome) -> str:

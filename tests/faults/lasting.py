@@ -107,6 +107,10 @@ class Lasting:
             return [each for each in found if each not in hosts]
         return found
 
+    def service(self) -> list[int]:
+        """Return gunicorn's processes, without what they have started for runs."""
+        return [self.site.service.process.pid, *self.pids('worker')]
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold runs in whatever they do with a resource, as long as the body lasts."""
@@ -127,6 +131,10 @@ class Lasting:
         """Return what was done with files, in turn, as `create stack.NAME-FILE`."""
         file = self.files / 'done'
         return file.read_text().splitlines() if file.exists() else []
+
+    def resources(self, run: dict[str, Any]) -> list[Any]:
+        """Return the resources that a run has come to."""
+        return list(self.client.get(f'/runs/{run["id"]}')['resources'])
 
     def all_runs(self) -> list[dict[str, Any]]:
         """Return all runs that are stored, the newest first."""

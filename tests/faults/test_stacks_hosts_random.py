@@ -90,13 +90,18 @@ class Clients:
 
     def __init__(self, hosts: list[Host], chance: random.Random) -> None:
         self.acknowledged: list[str] = []
-        self.ended = threading.Event()
+        self._ended = threading.Event()
         self._hosts = hosts
         self._chance = chance
 
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
     def work(self) -> None:
         """Order one thing after the other, until told to end."""
-        while not self.ended.wait(0.3):
+        while not self._ended.wait(0.3):
             with suppress(requests.RequestException):
                 self._order(self._chance.choice(self._hosts).site)
 
@@ -126,7 +131,7 @@ def test_random_deaths(
         site = hosts[0].site
         for run in [site.client.create(name, inputs('x', 'y')) for name in STACKS]:
             site.client.done(run)
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(2) as pool, clients:
             working = [pool.submit(clients.work) for _ in range(2)]
             for _ in range(rounds(2, 20)):
                 host = chance.choice(hosts)
@@ -134,13 +139,11 @@ def test_random_deaths(
                     [host.kill, host.kill_service, host.kill_engines, host.freeze, host.restart]
                 )()
                 time.sleep(chance.uniform(0, 3))
-            clients.ended.set()
-            for each in working:
-                each.result(timeout=100)
+        for each in working:
+            each.result()
         assert clients.acknowledged
         assert_true(shared, hosts, clients.acknowledged)
     finally:
-        clients.ended.set()
         for host in hosts:
             host.close()
 

@@ -47,7 +47,7 @@ def chosen(victim: str, count: int) -> list[str]:
         victim, []
     )
     known = [each for each in HELD if each not in without]
-    first = VICTIMS.index(victim)
+    first = 2 * VICTIMS.index(victim)
     return [known[(first + number) % len(known)] for number in range(min(count, len(known)))]
 
 

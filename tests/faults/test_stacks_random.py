@@ -21,7 +21,7 @@ from tests.platform import Client, inputs
 STACKS, CLIENTS = 10, 4
 FILES = 'abcd'
 # Seconds that clients and kills go on in each round, and between two kills.
-ROUND, PAUSE = 8.0, 1.0
+ROUND, PAUSE = 6.0, 1.0
 VICTIMS = ['worker', 'service', 'engine', 'host', 'program', 'provider']
 # What a client may be told: done, not now, not there, changed meanwhile.
 EXPECTED = {200, 202, 404, 409, 503}

@@ -85,40 +85,24 @@ def test_stopped_under_load(tmp_path: Path, mode: str) -> None:
 
 
 def test_put_off(tmp_path: Path, mode: str) -> None:
-    """A run that is longer than a shutdown waits is put off, and done by the next service."""
+    """A run that is longer than a shutdown waits is put off, for the next service or a cancel."""
     with lasting(tmp_path, ENGINE=mode, **SHORT) as here:
-        here.client.done(here.client.create('other', inputs('z')))
         with here.held():
-            run = here.client.create('web', inputs('a', 'b'))
-            here.wait_until_held('create')
+            first = here.client.create('first', inputs('a', 'b'))
+            second = here.client.create('second', inputs('a', 'b'))
+            await_that(lambda: all(map(here.resources, (first, second))))
             here.site.service.process.send_signal(signal.SIGTERM)
             assert here.site.service.process.wait(timeout=60) == 0
-        assert not here.processes()
-        here.start()
-        now = here.client.done(run)
-        log = here.client.log(run)
-        assert now['attempts'] <= 2
-        assert log.count('Stopped; what was made so far is kept in the state.') == 1
-        assert DIED not in log
-        here.assert_ended(run['id'])
-        here.assert_files()
-        here.end()
-
-
-def test_put_off_and_cancelled(tmp_path: Path) -> None:
-    """A run that was put off and is cancelled before it goes on leaves its stack incomplete."""
-    with lasting(tmp_path, **SHORT) as here:
-        with here.held():
-            first = here.client.create('first', inputs('a'))
-            second = here.client.create('second', inputs('b'))
-            await_that(lambda: here.client.get(f'/runs/{second["id"]}')['resources'])
-            here.site.service.process.send_signal(signal.SIGTERM)
-            assert here.site.service.process.wait(timeout=60) == 0
+            assert not here.processes()
             here.start(WORKERS='1')
             here.client.order('POST', f'/runs/{second["id"]}/cancel')
             assert here.client.ended(second)['state'] == 'cancelled'
             assert here.client.get('/stacks/second')['state'] == 'incomplete'
-        here.client.done(first)
+        assert here.client.done(first)['attempts'] == 1
+        log = here.client.log(first)
+        assert log.count('Stopped; what was made so far is kept in the state.') == 1
+        assert DIED not in log
         here.client.done(here.client.start('second', 'update'))
+        here.assert_ended(first['id'], second['id'])
         here.assert_files()
         here.end()

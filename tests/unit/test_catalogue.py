@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
 from stacks import programs
 from stacks.catalogue import Catalogue
-from stacks.programs import ProgramError
+from stacks.program_files import ProgramError
+from tests.folders import write
 from tests.paths import ROOT
-
-PROJECT = {'name': 'token', 'description': 'A token', 'runtime': 'python'}
-
-
-def write(folder: Path, schema: Any = None, **project: Any) -> Path:
-    """Make a program, with more or other keys in its Pulumi.yaml."""
-    folder.mkdir(exist_ok=True)
-    (folder / 'Pulumi.yaml').write_text(yaml.safe_dump({**PROJECT, **project}))
-    (folder / 'requirements.txt').write_text('')
-    (folder / '__main__.py').write_text('')
-    if schema is not None:
-        (folder / 'inputs.schema.json').write_text(json.dumps(schema))
-    return folder
 
 
 def test_both_files(tmp_path: Path) -> None:
@@ -60,6 +46,27 @@ def test_both_files(tmp_path: Path) -> None:
     Draft202012Validator.check_schema(found.schema)
 
 
+def test_secret(tmp_path: Path) -> None:
+    """A secret stays one that can be hidden, whatever its rules say."""
+    config = {'key': {'type': 'string', 'secret': True}}
+    for given, taken in ((0, 4), (9, 9)):
+        extra = {'key': {'minLength': given}}
+        found = programs.read(write(tmp_path / 'token', {'properties': extra}, config=config))
+        assert found.schema['properties']['key']['minLength'] == taken
+
+
+def test_rules_of_items(tmp_path: Path) -> None:
+    """Rules for the entries of arrays in an array leave them their type."""
+    config = {'a': {'type': 'array', 'items': {'type': 'array', 'items': {'type': 'string'}}}}
+    extra = {'a': {'items': {'maxItems': 2, 'items': {'maxLength': 3}}}}
+    found = programs.read(write(tmp_path / 'token', {'properties': extra}, config=config))
+    assert found.schema['properties']['a']['items'] == {
+        'type': 'array',
+        'maxItems': 2,
+        'items': {'type': 'string', 'maxLength': 3},
+    }
+
+
 @pytest.mark.parametrize(
     ('project', 'extra', 'reason'),
     [
@@ -70,6 +77,7 @@ def test_both_files(tmp_path: Path) -> None:
         ({'config': {'a': {'type': 'number'}}}, {}, 'type of a must be one of'),
         ({'config': {'a': {'type': 'array'}}}, {}, 'needs items'),
         ({'config': {'a': {'secret': True, 'default': 'x'}}}, {}, 'a is secret'),
+        ({'config': {'a': {'secret': 'false'}}}, {}, 'secret of a must be true or false'),
         ({'config': {'a': 5}}, {'a': {'minimum': 6}}, 'default of a'),
         ({'config': {'a': {'type': 'integer', 'default': 'x'}}}, {}, 'default of a'),
         ({'config': {'a': 5}}, {'a': {'type': 'integer'}}, 'type of a is declared'),
@@ -124,13 +132,43 @@ def test_changes_show(tmp_path: Path) -> None:
     assert catalogue.program('token') is None
 
 
+def test_mode_changes(tmp_path: Path) -> None:
+    """A program that becomes readable without any other change is read again."""
+    folder = write(tmp_path / 'token')
+    catalogue = Catalogue([folder], [])
+    first = catalogue.program('token')
+    assert catalogue.program('token') is first
+    (folder / 'Pulumi.yaml').chmod(0o600)
+    assert catalogue.program('token') is not first
+
+
 def test_name_twice(tmp_path: Path) -> None:
     """Of two programs of one name the first counts, and the other says so."""
     for name in ('a', 'b'):
         write(tmp_path / name, description=name)
     first, second = Catalogue([], [tmp_path]).programs()
     assert (first.description, first.reason) == ('a', '')
-    assert 'token is the name of' in second.reason
+    assert second.reason == 'Pulumi.yaml: token is the name of the program in a'
+    assert second.name == 'token (b)'
+
+
+def test_broken_name_twice(tmp_path: Path) -> None:
+    """A folder that cannot be used takes no name away from a program, however many there are."""
+    sound = write(tmp_path / 'z', name='token')
+    parents = [tmp_path / 'one', tmp_path / 'two', tmp_path / 'three']
+    for parent in parents:
+        parent.mkdir()
+        write(parent / 'token', name='token', runtime='go')
+    catalogue = Catalogue([parent / 'token' for parent in parents], [tmp_path])
+    found = {each.name: each.reason for each in catalogue.programs()}
+    broken = 'Pulumi.yaml: runtime must be python'
+    assert found == {
+        'token': '',
+        'token (token)': broken,
+        'token (token, 2)': broken,
+        'token (token, 3)': broken,
+    }
+    assert getattr(catalogue.program('token'), 'folder', None) == sound
 
 
 def test_digest(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,6 +45,18 @@ def test_copy(snapshots: Snapshots, program: Program) -> None:
     copy = snapshots.take(program)
     names = {path.relative_to(copy).as_posix() for path in copy.rglob('*')}
     assert names == {'Pulumi.yaml', 'requirements.txt', '__main__.py', 'more', 'more/part.py'}
+    assert digest_of(copy) == programs.digest(program.folder)
+
+
+def test_links_and_pipes(snapshots: Snapshots, program: Program) -> None:
+    """A copy has the program's links as they are, and nothing that is no file or folder."""
+    links = {'round': '.', 'dangling': 'none', 'more/up': '../__main__.py', 'venv-link': 'venv'}
+    for name, target in links.items():
+        (program.folder / name).symlink_to(target)
+    os.mkfifo(program.folder / 'pipe')
+    copy = snapshots.take(program)
+    assert {name: os.readlink(copy / name) for name in links} == links
+    assert not (copy / 'pipe').exists()
     assert digest_of(copy) == programs.digest(program.folder)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from stacks.operation.stopping import Stop, StoppedError
+from stacks.operation.stopping import PAUSE, Stop, StoppedError
 
 
 class Engine:
@@ -37,10 +39,12 @@ def test_nobody_wishes(stop: Stop, engine: Engine) -> None:
 
 
 def test_cancel(stop: Stop, engine: Engine) -> None:
-    """One wish interrupts once, however often it is told of; the next one again."""
+    """One wish interrupts once, however often it is told of; the next one again, after a pause."""
     for _ in range(3):
         stop.cancel(1)
+    stop.cancel(2)
     assert engine.interrupts == 1
+    time.sleep(PAUSE)  # two at once are heard as one
     for _ in range(3):
         stop.cancel(2)
     assert engine.interrupts == 2

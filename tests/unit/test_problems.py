@@ -37,9 +37,13 @@ class Ids:
 
 
 def answer_to(error: Exception) -> testing.Result:
+    return answer_of(Failing(error))
+
+
+def answer_of(resource: object) -> testing.Result:
     app = falcon.App(middleware=[Ids()])
     problems.install(app)
-    app.add_route('/', Failing(error))
+    app.add_route('/', resource)
     return testing.TestClient(app).simulate_get('/')
 
 
@@ -70,6 +74,18 @@ def test_members(given: dict[str, Any], members: dict[str, Any]) -> None:
     assert_problem(answer.status_code, answer.headers, answer.json, 409)
     assert answer.json == {**ID, 'detail': 'No.', **members}
     jsonschema.validate(answer.json, PROBLEM)
+
+
+def test_not_rendered() -> None:
+    """An answer that cannot be rendered becomes a problem, with a body as any other."""
+
+    class Odd:
+        def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+            resp.set_header('X-Request-Id', req.context.request_id)
+            resp.media = {'when': object()}
+
+    answer = answer_of(Odd())
+    assert_problem(answer.status_code, answer.headers, answer.json, 500)
 
 
 def test_headers() -> None:

@@ -73,6 +73,14 @@ def test_counted(site: Site) -> None:
     assert counted('update', 'failed') == before + 1
 
 
+def test_audited(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """The audit line of a run says whose it was and how it ended."""
+    with caplog.at_level('INFO', 'audit'), doing(site, ending('failed')):
+        ended(site, site.platform.create(ANNA, order()))
+        await_that(lambda: caplog.messages)
+    assert "caller=anna stack=one action='update' result=failed" in caplog.messages
+
+
 def test_destroyed(site: Site) -> None:
     """A stack that was destroyed is gone, and its runs are still there."""
     with doing(site):
@@ -195,6 +203,16 @@ def test_dying_engine(site: Site) -> None:
     assert [task.is_repeated for task in doer.operator.tasks] == [False, True, True]
     assert log_of(site, run).count('of 3 to do this run') == 2
     assert site.stack('one').state == 'incomplete'
+
+
+def test_failure_that_may_pass(site: Site) -> None:
+    """A run whose engine does not start is tried three times, and then tells that."""
+    error = {'message': 'it does not start', 'resource': None, 'detail': ''}
+    run = site.platform.create(ANNA, order())
+    with doing(site, lambda *_: Outcome('failed', error=error, may_pass=True)):
+        found = ended(site, run)
+    assert (found.state, found.attempts, found.error) == ('failed', 3, error)
+    assert log_of(site, run).count('this run is done again') == 2
 
 
 @pytest.mark.parametrize(('operation', 'state'), [('update', 'incomplete'), ('preview', 'ready')])

@@ -37,17 +37,24 @@ def obey(props: Props, operation: str) -> None:
 def alone(props: Props, operation: str) -> Iterator[None]:
     """Tell what was done, and whether somebody else did something with the same file meanwhile."""
     path = Path(props['path'])
-    locks = path.parent / 'locks'
-    locks.mkdir(exist_ok=True)
-    with (locks / path.name).open('w') as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            (path.parent / 'twice').touch()
+    with watched(path, fcntl.LOCK_EX):
         obey(props, operation)
         yield
         with (path.parent / 'done').open('a') as done:
             done.write(f'{operation} {path.name}\n')
+
+
+@contextmanager
+def watched(path: Path, how: int) -> Iterator[None]:
+    """Leave the mark where another process is in the body; LOCK_SH: one that changes something."""
+    locks = path.parent / 'locks'
+    locks.mkdir(exist_ok=True)
+    with (locks / path.name).open('w') as lock:
+        try:
+            fcntl.flock(lock, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            (path.parent / 'twice').touch()
+        yield
 
 
 class Provider(ResourceProvider):
@@ -57,11 +64,12 @@ class Provider(ResourceProvider):
         return CreateResult(props['path'], props)
 
     def read(self, id_: str, props: Props) -> ReadResult:
-        obey(props, 'read')
-        try:
-            text = Path(id_).read_text().partition(' ')[0]
-        except FileNotFoundError:
-            return ReadResult('', {})
+        with watched(Path(id_), fcntl.LOCK_SH):
+            obey(props, 'read')
+            try:
+                text = Path(id_).read_text().partition(' ')[0]
+            except FileNotFoundError:
+                return ReadResult('', {})
         return ReadResult(id_, {**props, 'text': text})
 
     def diff(self, id_: str, olds: Props, news: Props) -> DiffResult:
