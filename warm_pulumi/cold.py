@@ -17,7 +17,7 @@ from semver import VersionInfo
 from . import processes
 from .deadlines import for_command
 from .environment import for_cli
-from .errors import CommandTimeoutError
+from .errors import CommandTimeoutError, EngineDiedError
 from .output import OnOutput, Streams, open_streams
 from .turns import Turns
 from .watch import Watch
@@ -100,6 +100,9 @@ class ColdPulumi(PulumiCommand):
             result = CommandResult(streams.stdout.text(), streams.stderr.text(), code)
         if watch.late:
             raise CommandTimeoutError(args, result, watch.killed)
+        # Others killed it; a cancel may come before it hears of such.
+        if code < 0 and code != -signal.SIGINT:
+            raise EngineDiedError(args, result)
         if code != 0:
             raise create_command_error(result)
         return result

@@ -10,7 +10,7 @@ import pytest
 from pulumi import automation as auto
 from semver import VersionInfo
 
-from warm_pulumi import ColdPulumi, CommandTimeoutError, deadline, own_deadline
+from warm_pulumi import ColdPulumi, CommandTimeoutError, EngineDiedError, deadline, own_deadline
 from warm_pulumi.processes import start_time
 
 
@@ -49,6 +49,13 @@ def test_lines_come_while_it_runs(make_pulumi, tmp_path: Path) -> None:  # type:
     with deadline(20):
         pulumi.run(['up'], str(tmp_path), {}, on_output=lambda line: flag.touch())
     assert flag.exists()
+
+
+def test_killed_by_others(make_pulumi, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """A command that somebody else kills has not failed: its engine has died."""
+    pulumi = make_pulumi('import os, signal; os.kill(os.getpid(), signal.SIGKILL)')
+    with pytest.raises(EngineDiedError):
+        pulumi.run(['up'], str(tmp_path), {})
 
 
 def test_errors_are_the_sdks_own(make_pulumi, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
