@@ -16,7 +16,7 @@ LAST_LINES = 10
 
 
 class StoppedError(Exception):
-    """The set-up is being given up, so nothing new is started."""
+    """The set-up is being given up, for another reason than what was asked for here."""
 
 
 class FailedError(Exception):
@@ -78,7 +78,7 @@ class Children:
 
         on_line: called with each line that the command says. deadline: the seconds that it has.
 
-        Raises StoppedError where the block is at its end, FailedError when nothing can be started.
+        Raises StoppedError where it is stopped, or was before, FailedError when it cannot start.
         """
         process = self._start(guarded(command, deadline), cwd, environ)
         try:
@@ -91,6 +91,8 @@ class Children:
                 self._running.discard(process)
                 _let_go(process)
             code = process.wait()
+        if code != 0 and self._stopped.is_set():
+            raise StoppedError
         return code
 
     def check(

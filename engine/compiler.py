@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from engine.children import FailedError, StoppedError
+from engine.children import FailedError
 from engine.errors import BuildError
 from engine.progress import Step
 from engine.work import Work
@@ -146,12 +146,7 @@ class Compiler:
             self._note(line)
             on_line(line)
 
-        try:
-            self._work.children.check(
-                command, cwd=module.folder, environ=self._environ, on_line=take
-            )
-        except StoppedError:
-            raise BuildError(module.name, Path(self._log.name), '  stopped') from None
+        self._work.children.check(command, cwd=module.folder, environ=self._environ, on_line=take)
 
     def _note(self, line: str) -> None:
         print(line, file=self._log, flush=True)

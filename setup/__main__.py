@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
 
 import engine
+from engine.children import StoppedError
 from engine.work import Work, interrupted_by_signals, under_way
 from setup import packages, system
 from setup.packages import PackagesError
@@ -63,7 +65,8 @@ def set_up(purpose: str) -> None:
             pool.submit(_install, purpose, work),
         ]
         for part in as_completed(parts):
-            part.result()
+            with suppress(StoppedError):  # For a failure of the other part, which comes after it.
+                part.result()
 
 
 def _install(purpose: str, work: Work) -> None:

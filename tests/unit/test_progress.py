@@ -134,7 +134,8 @@ def test_nothing_outlives_the_end() -> None:
     with ThreadPoolExecutor(1) as pool, Children() as children:
         running = pool.submit(children.run, [sys.executable, '-c', PARENT], on_line=take)
         assert told.wait(10)
-    assert running.result(timeout=10) != 0
+    with pytest.raises(StoppedError):
+        running.result(timeout=10)
     assert all_end(pids)
     with pytest.raises(StoppedError):
         children.run(['true'])

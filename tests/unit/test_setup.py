@@ -93,6 +93,20 @@ def test_callers_options_for_pip(checkout: Path, machine: dict[str, str], tmp_pa
     assert has_thing(checkout)
 
 
+def test_pip_configured_to_install_elsewhere(
+    checkout: Path, machine: dict[str, str], tmp_path: Path
+) -> None:
+    """A venv that pip's configuration kept packages from is not taken for complete."""
+    configuration = tmp_path / '.config' / 'pip' / 'pip.conf'
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text(f'[install]\ntarget = {tmp_path}/elsewhere\n')
+    done = run(checkout, machine)
+    assert done.returncode == 1
+    assert 'pip config list' in done.stderr
+    assert 'thing' in done.stderr
+    assert not (checkout / 'venv' / '.complete').exists()
+
+
 def test_own_venv(checkout: Path, machine: dict[str, str]) -> None:
     """With the checkout's own venv active, that one can be replaced, which is said."""
     venv = checkout / 'venv'
@@ -148,6 +162,24 @@ def test_failure_beside_a_wait(checkout: Path, machine: dict[str, str], tmp_path
     assert wait_for(lambda: not processes_of(checkout), 10)
 
 
+def test_engine_that_fails_first(checkout: Path, machine: dict[str, str], tmp_path: Path) -> None:
+    """Where the engine cannot be built, this is told, and not that pip was stopped for it."""
+    (checkout / 'requirements.txt').write_text(slow_package(checkout))
+    go = tmp_path / 'bin' / 'go'
+    go.parent.mkdir()
+    go.write_text(
+        '#!/bin/sh\n[ "$1" = env ] && echo go1.99.0 && exit\n'
+        f'until [ -e {checkout}/builds ]; do sleep 0.1; done\necho no proxy; exit 1\n'
+    )
+    go.chmod(0o755)
+    path = f'{go.parent}:{machine["PATH"]}'
+    done = run(checkout, {**machine, 'PATH': path, 'PULUMI': ''})
+    assert done.returncode == 1
+    assert 'no proxy' in done.stderr
+    assert 'Python packages failed' not in done.stderr
+    assert wait_for(lambda: not processes_of(checkout), 10)
+
+
 def test_checkout_that_cannot_be_written(checkout: Path, machine: dict[str, str]) -> None:
     """Where the checkout takes no files, a message names it and says what to do."""
     (checkout / '.setup.lock').mkdir()
@@ -187,17 +219,3 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-def test_pip_configured_to_install_elsewhere(
-    checkout: Path, machine: dict[str, str], tmp_path: Path
-) -> None:
-    """A venv that pip's configuration kept packages from is not taken for complete."""
-    configuration = tmp_path / '.config' / 'pip' / 'pip.conf'
-    configuration.parent.mkdir(parents=True)
-    configuration.write_text(f'[install]\ntarget = {tmp_path}/elsewhere\n')
-    done = run(checkout, machine)
-    assert done.returncode == 1
-    assert 'pip config list' in done.stderr
-    assert 'thing' in done.stderr
-    assert not (checkout / 'venv' / '.complete').exists()
