@@ -29,8 +29,8 @@ PROGRAMS = {
 
 def leave_own_venv() -> None:
     """Go on with the Python that the checkout's venv is made from: the venv may be replaced."""
-    python = getattr(sys, '_base_executable', sys.executable)
-    if Path(sys.prefix) == packages.VENV and python != sys.executable:
+    if Path(sys.prefix).resolve() == packages.VENV.resolve():
+        python = os.path.realpath(sys.executable)  # A venv's python is a link to that one.
         os.execv(python, [python, '-m', 'setup', *sys.argv[1:]])
 
 

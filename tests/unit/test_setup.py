@@ -111,7 +111,9 @@ def test_own_venv(checkout: Path, machine: dict[str, str]) -> None:
     """With the checkout's own venv active, that one can be replaced, which is said."""
     venv = checkout / 'venv'
     subprocess.run([sys.executable, '-m', 'venv', '--without-pip', venv], check=True)
-    done = run(checkout, machine, venv / 'bin' / 'python')
+    link = checkout.with_name('link')
+    link.symlink_to(checkout)
+    done = run(link, machine, link / 'venv' / 'bin' / 'python')
     assert done.returncode == 0, done.stderr
     assert f'Replacing {venv}' in done.stderr
     assert has_thing(checkout)
