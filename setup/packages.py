@@ -116,8 +116,8 @@ def _insist_on(names: list[str], work: Work) -> None:
         work.children.check([str(PYTHON), '-I', '-c', LOOK, *names], cwd=ROOT)
     except FailedError as error:
         raise PackagesError(
-            f'pip did not install into {VENV}: {error.lines[-1]}. Does its configuration name '
-            f'another folder? `{PYTHON} -m pip config list` shows it.'
+            f'pip did not install into {VENV}: {"".join(error.lines[-1:])}. '
+            f'Does its configuration name another folder? `{PYTHON} -m pip config list` shows it.'
         ) from None
 
 
