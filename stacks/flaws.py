@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -30,16 +30,17 @@ def _flaws(error: ValidationError, known: Mapping[str, Any], unknown: str) -> It
     wanted: Any = error.validator_value
     if error.validator == 'required':
         missing = [name for name in wanted if name not in instance]
-        yield from (Flaw(_pointer([*path, name]), 'is required') for name in missing)
+        yield from (Flaw(pointer([*path, name]), 'is required') for name in missing)
     elif error.validator == 'additionalProperties' and not path:
         others = [name for name in instance if name not in known]
-        yield from (Flaw(_pointer([name]), unknown) for name in others)
+        yield from (Flaw(pointer([name]), unknown) for name in others)
     else:
         word = WORDS.get(str(error.validator))
-        yield Flaw(_pointer(path), word(wanted) if word else f'does not fit its {error.validator}')
+        yield Flaw(pointer(path), word(wanted) if word else f'does not fit its {error.validator}')
 
 
-def _pointer(path: list[Any]) -> str:
+def pointer(path: Sequence[Any]) -> str:
+    """Return the JSON Pointer (RFC 6901) of a place within a value."""
     return ''.join('/' + str(part).replace('~', '~0').replace('/', '~1') for part in path)
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from stacks import flaws
-from stacks.errors import InvalidError
+from stacks.errors import Flaw, InvalidError
 from stacks.programs import Program
 from stacks.vault import Vault
+
+# What a mapping in a stack's settings may not have: Pulumi takes one for something encrypted, and
+# YAML the other for the members of another mapping.
+REFUSED = ('secure', '<<')
+NONE: dict[str, Any] = {'plain': {}, 'secret': {}}
 
 
 def check(program: Program, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,30 +26,70 @@ def check(program: Program, given: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidError(found)
     properties = program.schema['properties']
     defaults = {name: each['default'] for name, each in properties.items() if 'default' in each}
-    return {**defaults, **given}
+    whole = {**defaults, **given}
+    if refused := [flaw for name, value in whole.items() for flaw in _refused(value, (name,))]:
+        raise InvalidError(refused)
+    return whole
 
 
-def seal(program: Program, checked: Mapping[str, Any], vault: Vault) -> dict[str, Any]:
-    """Return inputs as they are stored: `plain`, and `secret` ones encrypted."""
-    secret = program.secrets
+def seal(
+    program: Program, checked: Mapping[str, Any], vault: Vault, before: Mapping[str, Any] = NONE
+) -> dict[str, Any]:
+    """Return inputs as they are stored: `plain`, and `secret` ones encrypted.
+
+    before: others that are stored; a secret that is among them is not encrypted anew.
+    """
+    texts = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in checked.items()
+        if name in program.secrets
+    }
+    known = {
+        name: sealed
+        for name, sealed in before['secret'].items()
+        if name in texts and vault.decrypt(sealed) == texts[name]
+    }
     return {
-        'plain': {name: value for name, value in checked.items() if name not in secret},
-        'secret': {
-            name: vault.encrypt(value if isinstance(value, str) else json.dumps(value))
-            for name, value in checked.items()
-            if name in secret
-        },
+        'plain': {name: value for name, value in checked.items() if name not in texts},
+        'secret': {name: known.get(name) or vault.encrypt(text) for name, text in texts.items()},
     }
 
 
 def unseal(program: Program, stored: Mapping[str, Any], vault: Vault) -> dict[str, Any]:
-    """Return stored inputs as they were given, those that the program still takes."""
+    """Return stored inputs as they were given, those that the program still takes.
+
+    What was given as a secret is left out where the program would not keep it as one.
+    """
     known = program.schema['properties']
     found = {name: value for name, value in stored['plain'].items() if name in known}
-    for name, sealed in stored['secret'].items():
-        if name in known:
-            found[name] = _given(vault.decrypt(sealed), known[name]['type'])
+    for name in stored['secret'].keys() & program.secrets:
+        found[name] = _given(vault.decrypt(stored['secret'][name]), known[name]['type'])
     return found
+
+
+def merge(
+    before: Mapping[str, Any], ordered: Mapping[str, Any], given: Collection[str]
+) -> dict[str, Any]:
+    """Return ordered inputs, as they are stored, with those that were not given as in `before`."""
+    return {
+        kind: {
+            name: value if name in given else before[kind].get(name, value)
+            for name, value in ordered[kind].items()
+        }
+        for kind in NONE
+    }
+
+
+def _refused(value: Any, path: tuple[str | int, ...]) -> Iterator[Flaw]:
+    """Yield what Pulumi would not read as it was given."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if key in REFUSED:
+                yield Flaw(flaws.pointer(path), f'must have no member {key}')
+            yield from _refused(part, (*path, key))
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            yield from _refused(part, (*path, number))
 
 
 def _given(text: str, kind: str) -> Any:

@@ -8,19 +8,28 @@ from typing import Any
 import sqlalchemy as sa
 
 from settings import NAME, Settings
-from stacks import inputs, lifetime, permissions, programs
+from stacks import inputs, lifetime, permissions, programs, quotas
 from stacks.catalogue import Catalogue
 from stacks.errors import ChangedError, ConflictError, Flaw, InvalidError, NotFoundError
 from stacks.moments import now
+from stacks.program_files import ProgramError
 from stacks.programs import Program
-from stacks.records import DESTROY, OPERATIONS, PREVIEW, SUCCEEDED, UPDATE, Caller, Run
+from stacks.records import (
+    DESTROY,
+    OPERATIONS,
+    PREVIEW,
+    SUCCEEDED,
+    TAKES_INPUTS,
+    UPDATE,
+    Caller,
+    Run,
+)
 from stacks.requests import NewRun, NewStack
 from stacks.store import runs, stacks
 from stacks.store.stacks import Row
 from stacks.submission import insist_on_turn, known_run, queue_run, remember
 from stacks.vault import Vault
 
-TAKES_INPUTS = (PREVIEW, UPDATE)
 LONGEST_DESCRIPTION = 1000
 
 
@@ -42,15 +51,30 @@ class Ordering:
         values = self._new_stack(caller, request)
         if stacks.by_name(connection, request.name):
             raise ConflictError('name-taken', f'There is a stack {request.name} already.')
-        self._insist_on_room(connection, caller)
+        quotas.insist_on_room(connection, self._settings, caller.name)
         stacks.insert(connection, values)
         row = _existing(connection, request.name)
         run_id = queue_run(connection, row, UPDATE, caller.name)
         remember(connection, caller.name, request.key, run_id)
         return _shown(connection, run_id)
 
-    def start(self, connection: sa.Connection, caller: Caller, name: str, request: NewRun) -> Run:
+    def digest(self, connection: sa.Connection, caller: Caller, name: str) -> str:
+        """Return the digest of a stack's program as it is now.
+
+        Raises PlatformError.
+        """
+        program = self._program(visible(connection, caller, name).program, '/preview')
+        try:
+            return programs.digest(program.folder)
+        except (OSError, ProgramError):
+            raise InvalidError([Flaw('/preview', 'is of a program that cannot be read')]) from None
+
+    def start(
+        self, connection: sa.Connection, caller: Caller, name: str, request: NewRun, digest: str
+    ) -> Run:
         """Queue a run of a stack.
+
+        digest: of the stack's program now, where the run is decided by a preview.
 
         Raises PlatformError.
         """
@@ -77,7 +101,8 @@ class Ordering:
             caller.name,
             accept=request.accept,
             preview=request.preview,
-            inputs=self._inputs(connection, row, request),
+            inputs=self._inputs(connection, row, request, digest),
+            given=list(request.inputs or {}),
         )
         remember(connection, caller.name, request.key, run_id)
         return _shown(connection, run_id)
@@ -122,7 +147,9 @@ class Ordering:
             raise InvalidError([Flaw(pointer, f'is not available: {program.reason}')])
         return program
 
-    def _checked(self, program: Program, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked(
+        self, program: Program, given: Mapping[str, Any], before: Mapping[str, Any] = inputs.NONE
+    ) -> dict[str, Any]:
         """Return inputs as they are stored.
 
         Raises InvalidError.
@@ -132,12 +159,14 @@ class Ordering:
         except InvalidError as error:
             found = [Flaw('/inputs' + flaw.pointer, flaw.detail) for flaw in error.flaws]
             raise InvalidError(found) from None
-        return inputs.seal(program, checked, self._vault)
+        return inputs.seal(program, checked, self._vault, before)
 
-    def _inputs(self, connection: sa.Connection, row: Row, request: NewRun) -> dict[str, Any]:
-        """Return the inputs that a run goes with."""
+    def _inputs(
+        self, connection: sa.Connection, row: Row, request: NewRun, digest: str
+    ) -> dict[str, Any]:
+        """Return the inputs that a run goes with, if it is the next one of its stack."""
         if request.preview is not None:
-            return dict(self._previewed(connection, row, request).inputs)
+            return dict(self._previewed(connection, row, request, digest).inputs)
         if request.operation not in TAKES_INPUTS:
             if request.inputs is not None:
                 words = f'are not taken by {request.operation}'
@@ -145,9 +174,9 @@ class Ordering:
             return dict(row.inputs)
         program = self._program(row.program, '/operation')
         before = inputs.unseal(program, row.inputs, self._vault)
-        return self._checked(program, {**before, **(request.inputs or {})})
+        return self._checked(program, {**before, **(request.inputs or {})}, row.inputs)
 
-    def _previewed(self, connection: sa.Connection, row: Row, request: NewRun) -> Row:
+    def _previewed(self, connection: sa.Connection, row: Row, request: NewRun, digest: str) -> Row:
         """Return the preview that an update was decided by, if that still holds."""
         preview = runs.by_id(connection, request.preview or '')
         if request.operation != UPDATE:
@@ -158,10 +187,9 @@ class Ordering:
             raise InvalidError([Flaw('/inputs', 'are those of the preview')])
         if preview.state != SUCCEEDED:
             raise InvalidError([Flaw('/preview', 'has not succeeded')])
-        program = self._program(row.program, '/preview')
         holds = (
             preview.based_on == row.changed_by
-            and preview.digest == programs.digest(program.folder)
+            and preview.digest == digest
             and not runs.active(connection, row.id)
         )
         if not holds:
@@ -171,13 +199,6 @@ class Ordering:
                 'new one.',
             )
         return preview
-
-    def _insist_on_room(self, connection: sa.Connection, caller: Caller) -> None:
-        if stacks.count(connection) >= self._settings.max_stacks:
-            raise ConflictError('quota-reached', 'There are as many stacks as there may be.')
-        own = self._settings.max_stacks_per_owner
-        if own and stacks.count(connection, caller.name) >= own:
-            raise ConflictError('quota-reached', f'You have as many stacks as you may have, {own}.')
 
 
 def flaws_of_description(text: str) -> list[Flaw]:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from settings import NAME, Settings
-from stacks import editing, permissions, submission
+from stacks import editing, permissions, quotas, submission
 from stacks.catalogue import Catalogue
 from stacks.errors import ConflictError, Flaw, InvalidError, NotFoundError
 from stacks.ordering import Ordering, insist_on_version, visible
@@ -71,8 +71,9 @@ class Platform:
 
         Raises NotFoundError, InvalidError, ConflictError, ChangedError.
         """
+        digest = '' if request.preview is None else self._digest(caller, name)
         return self._ordered(
-            lambda ordering, connection: ordering.start(connection, caller, name, request)
+            lambda ordering, connection: ordering.start(connection, caller, name, request, digest)
         )
 
     def stacks(
@@ -104,13 +105,16 @@ class Platform:
 
         version: the one that it must still have; None for any.
 
-        Raises NotFoundError, InvalidError, ChangedError.
+        Raises NotFoundError, InvalidError, ConflictError, ChangedError.
         """
         with self._records().database.writing() as connection:
             row = visible(connection, caller, name, lock=True)
             permissions.insist_on_owner(caller, row.owner)
             insist_on_version(row, version)
-            stacks.change(connection, row.id, **editing.columns(self._settings, changes))
+            found = editing.columns(self._settings, changes)
+            if found.get('owner', row.owner) != row.owner:
+                quotas.insist_on_room_of(connection, self._settings, found['owner'])
+            stacks.change(connection, row.id, **found)
             return stacks.shown(visible(connection, caller, name))
 
     def forget(self, caller: Caller, name: str, version: int | None) -> None:
@@ -216,6 +220,13 @@ class Platform:
             run = self._written(order)
         self._bell.ring()
         return run
+
+    def _digest(self, caller: Caller, name: str) -> str:
+        # Reading a whole program: not while nobody else can write.
+        records = self._records()
+        ordering = Ordering(self._settings, self.catalogue, records.vault)
+        with records.database.reading() as connection:
+            return ordering.digest(connection, caller, name)
 
     def _written(self, order: Callable[[Ordering, sa.Connection], Run]) -> Run:
         records = self._records()

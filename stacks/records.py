@@ -9,6 +9,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 # One operation on a stack.
 PREVIEW, UPDATE, REFRESH, DESTROY = OPERATIONS = ('preview', 'update', 'refresh', 'destroy')
+# Those that look at, or apply, what the program makes of its inputs.
+TAKES_INPUTS = (PREVIEW, UPDATE)
+# Why there is a run that nobody asked for.
+EXPIRED, SCHEDULED = 'expired', 'drift check'
 # Of a run. Those after the second have ended.
 QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED, INTERRUPTED = RUN_STATES = (
     *('queued', 'running'),

@@ -13,6 +13,9 @@ from stacks.requests import Key
 from stacks.store import runs, stacks
 from stacks.store.stacks import Row
 
+# Runs of one stack that have not ended.
+MOST_ACTIVE = 20
+
 
 def queue_run(
     connection: sa.Connection, stack: Row, operation: str, caller: str, **values: Any
@@ -84,6 +87,13 @@ def insist_on_turn(active: list[Row], may_wait: bool) -> None:
             f'A run is under way on this stack ({run.operation}). Wait for its end, or ask to be '
             'queued.',
             run.id,
+        )
+    if len(active) >= MOST_ACTIVE:
+        raise ConflictError(
+            'queue-full',
+            f'As many runs wait for this stack as may wait, {len(active)}. Try again after one '
+            'has ended.',
+            active[0].id,
         )
     if any(each.operation == DESTROY for each in active):
         raise ConflictError('run-in-progress', 'This stack is being destroyed.', active[-1].id)

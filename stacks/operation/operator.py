@@ -43,8 +43,7 @@ class Operator:
 
     def course(self, task: Task, log_size: int) -> Course:
         """Return the course of a task, which knows what must not show."""
-        secrets = [self._vault.decrypt(each) for each in task.inputs['secret'].values()]
-        return Course(log_size, secrets)
+        return Course(log_size, {self._vault.decrypt(each) for each in task.secrets})
 
     def perform(self, task: Task, engine: OwnedEngine, course: Course, stop: Stop) -> Outcome:
         """Do it, and return how it ended. Whatever the program does, this raises nothing of it."""

@@ -15,6 +15,7 @@ class Task:
     digest: of the program as the stack was last applied with; empty when it was not.
     decided_on: the digest that the preview saw, by which an update was decided; else empty.
     inputs: as the database has them.
+    secrets: all that may not show, as the vault made them.
     is_unsure: an earlier run of the stack was cut short, so its state may be behind.
     is_repeated: the service that began this run has died.
     """
@@ -26,6 +27,7 @@ class Task:
     digest: str
     decided_on: str
     inputs: dict[str, Any]
+    secrets: list[str]
     accept: bool
     is_unsure: bool
     is_repeated: bool

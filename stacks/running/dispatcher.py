@@ -23,7 +23,7 @@ from stacks.operation.engines import Engines, OwnedEngine
 from stacks.operation.operator import Operator
 from stacks.operation.stopping import Stop
 from stacks.operation.task import Outcome
-from stacks.records import FAILED, INTERRUPTED
+from stacks.records import DESTROY, FAILED, INTERRUPTED
 from stacks.running import running_run
 from stacks.running.presence import Presence
 from stacks.running.running_run import LostError, RunningRun
@@ -160,8 +160,9 @@ class Dispatcher:
     def _do(self, row: Row) -> None:
         current_caller.set(row.caller)
         try:
-            with self.engines.lease(row.program, row.stack) as engine:
-                self._do_with(engine, row)
+            if not self._is_refused(row):
+                with self.engines.lease(row.program, row.stack) as engine:
+                    self._do_with(engine, row)
         except LostError:
             logger.warning('run %s is done by another service now', row.id)
         except UnavailableError as error:
@@ -173,6 +174,15 @@ class Dispatcher:
         finally:
             self._running.pop(threading.get_ident(), None)
             self._bell.ring()
+
+    def _is_refused(self, row: Row) -> bool:
+        """Tell whether a run has ended at once, as it must not be done any more."""
+        if row.operation != DESTROY:
+            return False
+        state = self._stored(lambda connection: running_run.refuse(connection, row))
+        if state:
+            _tell(row, state)
+        return bool(state)
 
     def _do_with(self, engine: OwnedEngine, row: Row) -> None:
         task = self._stored(lambda connection: running_run.begin(connection, row))
@@ -191,9 +201,7 @@ class Dispatcher:
         with run.ending():
             state = self._stored(lambda connection: self._end(connection, run, outcome))
         # Once it is stored, and so once, however often that was tried.
-        audit.note(row.stack, row.operation, state or 'put off')
-        if state:
-            metrics.OPERATIONS.labels(row.operation, state).inc()
+        _tell(row, state)
 
     def _judged(self, outcome: Outcome, course: Course, absences: int) -> Outcome:
         """Return what comes of a failure, which may be one of engine or database alone."""
@@ -231,6 +239,13 @@ class Dispatcher:
                 if self._draining.wait(POLL):
                     raise
                 logger.warning('the database is waited for: %s', error)
+
+
+def _tell(row: Row, state: str) -> None:
+    """Note and count how a run has ended; nothing where it is to be done again."""
+    audit.note(row.stack, row.operation, state or 'put off')
+    if state:
+        metrics.OPERATIONS.labels(row.operation, state).inc()
 
 
 def _fail(connection: sa.Connection, row: Row) -> None:

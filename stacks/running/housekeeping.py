@@ -11,14 +11,12 @@ import durations
 from settings import Settings
 from stacks.moments import now
 from stacks.operation.snapshots import Snapshots
-from stacks.records import DESTROY, REFRESH
+from stacks.records import DESTROY, EXPIRED, REFRESH, SCHEDULED
 from stacks.store import runs, stacks
 from stacks.store.database import Database
 from stacks.store.stacks import Row
 from stacks.submission import queue_run
 
-EXPIRED = 'expired'
-SCHEDULED = 'drift check'
 LONGEST_RETRY = 3600.0
 MOST_DOUBLED = 32
 KEYS_KEPT = timedelta(days=1)

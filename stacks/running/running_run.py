@@ -11,26 +11,66 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from stacks import inputs
 from stacks.moments import aware, now
 from stacks.operation.course import Course
 from stacks.operation.stopping import Stop
 from stacks.operation.task import Outcome, Task
-from stacks.records import DESTROY, FAILED, MEANWHILE, REFRESH, SUCCEEDED, UPDATE
+from stacks.records import (
+    CANCELLED,
+    DESTROY,
+    EXPIRED,
+    FAILED,
+    MEANWHILE,
+    REFRESH,
+    SUCCEEDED,
+    TAKES_INPUTS,
+    UPDATE,
+)
 from stacks.store import logs, runs, stacks
 from stacks.store.database import Database
 from stacks.store.stacks import Row
 
 UNSURE = ('failed', 'incomplete')
+# Of one stack, those that are kept to be told apart from other text: the last ones.
+MOST_SECRETS = 500
+PROTECTED = 'The stack was protected while this run waited. Nothing was destroyed.'
+EXTENDED = 'The stack was given more time while this run waited. Nothing was destroyed.'
 
 
 class LostError(Exception):
     """The run is not this service's any more."""
 
 
+def refuse(connection: sa.Connection, row: Row) -> str:
+    """End a destroy that must not be done any more; return how, or nothing where it may be.
+
+    Raises LostError when another service does the run now.
+    """
+    stack = _stack_of(connection, row)
+    if stack.protected:
+        state, words = FAILED, PROTECTED
+    elif row.reason == EXPIRED and not (stack.expires_at and stack.expires_at <= now()):
+        state, words = CANCELLED, EXTENDED
+    else:
+        return ''
+    end = logs.append(connection, row.id, row.log_size, words + '\n')
+    error = {'message': words, 'resource': None, 'detail': ''} if state == FAILED else None
+    values = {'state': state, 'error': error, 'log_size': end, 'ended_at': now()}
+    if not runs.change(connection, row.id, row.executor, **values):
+        raise LostError
+    if stack.state == MEANWHILE[DESTROY]:
+        # It had begun already, and was put off.
+        stacks.cut_short(connection, stack, DESTROY)
+    return state
+
+
 def begin(connection: sa.Connection, row: Row) -> Task:
     """Note that a run begins, and return what is to be done."""
-    stack = stacks.by_name(connection, row.stack, lock=True)
-    assert stack is not None  # It is there as long as it has runs that have not ended.
+    stack = _stack_of(connection, row)
+    given = _inputs(stack, row)
+    of_stack = [*stack.secrets, *stack.inputs['secret'].values()]
+    secrets = list(dict.fromkeys([*of_stack, *given['secret'].values()]))
     task = Task(
         run_id=row.id,
         stack=row.stack,
@@ -38,21 +78,37 @@ def begin(connection: sa.Connection, row: Row) -> Task:
         operation=row.operation,
         digest=stack.digest,
         decided_on=_digest_of(connection, row.preview),
-        inputs=row.inputs,
+        inputs=given,
+        secrets=secrets,
         accept=row.accept,
         # A run that has a log was put off by a service that was shut down, maybe in mid-step.
         is_unsure=stack.state in UNSURE or row.log_size > 0,
         is_repeated=row.attempts > 1,
     )
-    runs.change(connection, row.id, row.executor, based_on=stack.changed_by)
+    runs.change(connection, row.id, row.executor, inputs=given, based_on=stack.changed_by)
     stacks.change(
         connection,
         stack.id,
+        secrets=stack.secrets if task.looks_only else secrets[-MOST_SECRETS:],
         state=_meanwhile(stack, row.operation),
         changed_by=stack.changed_by if task.looks_only else row.number,
         last_run=row.id,
     )
     return task
+
+
+def _stack_of(connection: sa.Connection, row: Row) -> Row:
+    stack = stacks.by_name(connection, row.stack, lock=True)
+    assert stack is not None  # It is there as long as it has runs that have not ended.
+    return stack
+
+
+def _inputs(stack: Row, row: Row) -> dict[str, Any]:
+    """Return the inputs that a run goes with, now that those before it have ended."""
+    if row.operation not in TAKES_INPUTS:
+        return dict(stack.inputs)
+    # An update that a preview decided goes with what that one saw.
+    return dict(row.inputs) if row.preview else inputs.merge(stack.inputs, row.inputs, row.given)
 
 
 def _meanwhile(stack: Row, operation: str) -> str:

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from stacks.moments import aware
 from stacks.operation.differences import SECRET
-from stacks.records import ACTIVE, MEANWHILE, Stack
+from stacks.records import ACTIVE, DESTROY, MEANWHILE, Stack
 from stacks.requests import StackFilter
-from stacks.store.tables import runs, stacks
+from stacks.store.tables import runs, stacks, vaults
 
 Row = sa.Row[Any]
 
@@ -41,7 +41,8 @@ def change(connection: sa.Connection, stack_id: int, **values: Any) -> None:
 def cut_short(connection: sa.Connection, stack: Row | None, operation: str) -> None:
     """Note of a stack that an operation on it has ended somewhere in its midst."""
     if stack is not None and operation in MEANWHILE:
-        change(connection, stack.id, state='incomplete')
+        failures = stack.expiry_failures + (operation == DESTROY)
+        change(connection, stack.id, state='incomplete', expiry_failures=failures)
 
 
 def remove(connection: sa.Connection, stack_id: int) -> None:
@@ -66,6 +67,12 @@ def page(
     ):
         query = query if value is None else query.where(column == value)
     return [shown(row) for row in connection.execute(query)]
+
+
+def add_alone(connection: sa.Connection) -> None:
+    """Have nobody else add a stack, or give one away, until the transaction ends."""
+    # Any row would do that is always there and that nothing else locks.
+    connection.execute(sa.select(vaults.c.id).with_for_update())
 
 
 def count(connection: sa.Connection, owner: str | None = None) -> int:

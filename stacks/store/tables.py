@@ -18,6 +18,7 @@ vaults = sa.Table(
 )
 
 # digest: of the program as it was last applied.
+# secrets: every secret input that its state may know of, also former ones, as the vault made them.
 # version: goes up with each change of what a client sees.
 # changed_by: the number of the last run that may have changed resources.
 # expiry_*: how often its destroy after its time failed, and when it is tried again.
@@ -32,6 +33,7 @@ stacks = sa.Table(
     sa.Column('description', sa.Text, nullable=False, default=''),
     sa.Column('owner', sa.String(60), nullable=False, index=True),
     sa.Column('inputs', sa.JSON, nullable=False),
+    sa.Column('secrets', sa.JSON, nullable=False, default=list),
     sa.Column('outputs', sa.JSON, nullable=False, default=dict),
     sa.Column('protected', sa.Boolean, nullable=False, default=False),
     sa.Column('drift', sa.JSON(none_as_null=True)),
@@ -45,6 +47,7 @@ stacks = sa.Table(
 )
 
 # number: their order. cancel: how often that was asked for.
+# given: the names of the inputs that its caller gave; the others are the stack's when it begins.
 # based_on: the stack's changed_by when the run began. executor: the service that does it.
 runs = sa.Table(
     'runs',
@@ -64,6 +67,7 @@ runs = sa.Table(
     sa.Column('preview', sa.String(40)),
     sa.Column('based_on', sa.Integer, nullable=False, default=0),
     sa.Column('inputs', sa.JSON, nullable=False),
+    sa.Column('given', sa.JSON, nullable=False, default=list),
     sa.Column('attempts', sa.Integer, nullable=False, default=0),
     sa.Column('executor', sa.String(60)),
     sa.Column('error', sa.JSON(none_as_null=True)),

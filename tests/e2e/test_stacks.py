@@ -120,6 +120,21 @@ def test_secrets_nowhere(site: Site) -> None:
     site.client.done(site.client.destroy('secretly'))
 
 
+def test_former_secrets_nowhere(site: Site) -> None:
+    """Where a program tells a secret, neither its value nor the one before it shows."""
+    careless = site.files / 'careless'
+    careless.touch()
+    site.client.done(site.client.create('careless', inputs('s', token='planted-former-2203')))
+    changed = site.client.done(site.client.start('careless', 'update', inputs={'token': TOKEN}))
+    removed = site.client.done(site.client.destroy('careless'))
+    careless.unlink()
+    assert 'careless: "[secret]" => "[secret]"' in site.client.log(changed)
+    paths = [f'/runs/{run["id"]}{part}' for run in (changed, removed) for part in ('', '/log')]
+    told = [site.client.call('GET', path).text for path in paths] + [site.service.log()]
+    for value in ('planted-former-2203', TOKEN):
+        assert not [text for text in told if value in text]
+
+
 def test_stock_cli(tmp_path: Path) -> None:
     """With the stock CLI a stack's program runs in its own venv, too."""
     with platform(tmp_path, ENGINE='cli') as site:

@@ -73,6 +73,16 @@ def test_flaws(given: dict[str, Any], flaws: dict[str, str] | None) -> None:
     assert len(told.value.flaws) == len(flaws)
 
 
+@pytest.mark.parametrize('value', [{'a/b': [{'secure': 'x'}]}, {'a/b': [{'<<': {}}]}])
+def test_not_as_pulumi_has_it(value: dict[str, Any]) -> None:
+    """Names that Pulumi would take for something else are refused, wherever they are."""
+    schema = {'type': 'object', 'properties': {'whole': {'type': 'object'}}, 'required': []}
+    with pytest.raises(InvalidError) as told:
+        inputs.check(Program(Path(), 'token', schema=schema), {'whole': value})
+    [name] = value['a/b'][0]
+    assert told.value.flaws == [Flaw('/whole/a~1b/0', f'must have no member {name}')]
+
+
 def test_no_value_is_told() -> None:
     """A value that is refused shows in no message: it may be secret, in the wrong place as well."""
     with pytest.raises(InvalidError) as told:

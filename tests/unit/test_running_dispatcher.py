@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -10,11 +11,13 @@ import metrics
 from stacks.operation.course import Course
 from stacks.operation.stopping import Stop
 from stacks.operation.task import Outcome, Task
-from stacks.records import Run
+from stacks.records import EXPIRED, Run
 from stacks.requests import NewRun
+from stacks.running.running_run import PROTECTED
+from tests import records
 from tests.doers import Doer, FakeOperator, Work, await_that, doing, hurried, until_stopped
 from tests.fake_pulumi import Meeting
-from tests.records import ANNA, Site, order
+from tests.records import ANNA, SECRET, Site, order
 
 
 def ended(site: Site, run: Run) -> Run:
@@ -122,6 +125,88 @@ def test_inputs_and_preview(site: Site) -> None:
         run = site.platform.start(ANNA, 'one', NewRun('update', inputs={'team': 'green'}))
         ended(site, run)
     assert site.platform.stack(ANNA, 'one').inputs['team'] == 'green'
+
+
+def test_inputs_of_those_before(site: Site) -> None:
+    """A run that waits changes what it was given, and keeps what those before it have changed."""
+    site.platform.create(ANNA, order())
+    changes: list[tuple[str, dict[str, Any]]] = [
+        ('update', {'team': 'blue'}),
+        ('preview', {}),
+        ('update', {'size': 3}),
+    ]
+    for operation, inputs in changes:
+        site.platform.start(ANNA, 'one', NewRun(operation, inputs=inputs, queue=True))
+    last = site.platform.start(ANNA, 'one', NewRun('refresh', queue=True))
+    with doing(site) as doer:
+        ended(site, last)
+    seen = [
+        (task.inputs['plain']['team'], task.inputs['plain']['size']) for task in doer.operator.tasks
+    ]
+    assert seen == [('red', 2), ('blue', 2), ('blue', 2), ('blue', 3), ('blue', 3)]
+    assert [row.inputs['plain']['team'] for row in site.runs('one')][1:] == ['blue'] * 4
+
+
+def secrets_of(task: Task) -> set[str]:
+    return {records.vault().decrypt(each) for each in task.secrets}
+
+
+def test_former_secrets(site: Site) -> None:
+    """A run knows all secrets that may show in what it does, also those that were replaced."""
+    with doing(site) as doer:
+        ended(site, site.platform.create(ANNA, order()))
+        for operation, key in (('preview', 'planted-1'), ('update', 'planted-2')):
+            inputs = {'key': key}
+            ended(site, site.platform.start(ANNA, 'one', NewRun(operation, inputs=inputs)))
+        site.change_stack('one', inputs=records.NOTHING)
+        for operation in ('refresh', 'destroy'):
+            ended(site, site.platform.start(ANNA, 'one', NewRun(operation)))
+    assert [secrets_of(task) for task in doer.operator.tasks] == [
+        {SECRET},
+        {SECRET, 'planted-1'},
+        *[{SECRET, 'planted-2'}] * 3,
+    ]
+
+
+def test_protected_meanwhile(site: Site) -> None:
+    """A stack that is protected while its destroy waits is not destroyed."""
+    site.platform.create(ANNA, order())
+    run = site.platform.start(ANNA, 'one', NewRun('destroy', queue=True))
+    site.platform.change(ANNA, 'one', {'protected': True}, None)
+    with doing(site) as doer:
+        found = ended(site, run)
+    assert [task.operation for task in doer.operator.tasks] == ['update']
+    assert (found.state, found.error and found.error['message']) == ('failed', PROTECTED)
+    assert log_of(site, run) == PROTECTED + '\n'
+    assert site.stack('one').state == 'ready'
+
+
+def test_protected_in_its_midst(site: Site) -> None:
+    """A stack that was protected while its destroy was put off is said to be incomplete."""
+    site.platform.create(ANNA, order())
+    with doing(site) as doer:
+        ended(site, site.platform.start(ANNA, 'one', NewRun('preview', queue=True)))
+        doer.operator.work = until_stopped
+        run = site.platform.start(ANNA, 'one', NewRun('destroy'))
+        await_that(lambda: site.stack('one').state == 'destroying')
+    site.platform.change(ANNA, 'one', {'protected': True}, None)
+    with doing(site):
+        assert ended(site, run).state == 'failed'
+    assert site.stack('one').state == 'incomplete'
+
+
+def test_extended_meanwhile(site: Site) -> None:
+    """A stack that is given more time while its destroy waits stays; by hand it would not."""
+    site.platform.create(ANNA, order(ttl='8h'))
+    with doing(site):
+        ended(site, site.platform.start(ANNA, 'one', NewRun('preview', queue=True)))
+    run = site.platform.start(ANNA, 'one', NewRun('destroy'))
+    site.change_run(run.id, reason=EXPIRED)
+    with doing(site) as doer:
+        assert ended(site, run).state == 'cancelled'
+        assert not doer.operator.tasks
+        by_hand = site.platform.start(ANNA, 'one', NewRun('destroy'))
+        assert ended(site, by_hand).state == 'succeeded'
 
 
 def test_as_many_as_workers(site: Site) -> None:

@@ -10,6 +10,7 @@ import pytest
 from stacks.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from stacks.records import Run
 from stacks.requests import NewRun
+from stacks.submission import MOST_ACTIVE
 from tests import records
 from tests.records import ANNA, BEN, CONFIG, OPERATOR, READER, SECRET, Site, order, write_program
 from web.identity import Caller
@@ -80,13 +81,35 @@ def test_quotas(tmp_path: Path) -> None:
     site = records.site(tmp_path, max_stacks=3, max_stacks_per_owner=2)
     for caller, name in ((ANNA, 'a'), (ANNA, 'b')):
         site.platform.create(caller, order(name))
-    with pytest.raises(ConflictError, match='as many stacks as you may have, 2') as told:
+    with pytest.raises(ConflictError, match='anna has as many stacks as one may have, 2') as told:
         site.platform.create(ANNA, order('c'))
     assert kind_of(told) == ('quota-reached', None)
     site.platform.create(BEN, order('c'))
     with pytest.raises(ConflictError, match='as many stacks as there may be'):
         site.platform.create(BEN, order('d'))
     site.database.close()
+
+
+def test_quota_of_a_new_owner(tmp_path: Path) -> None:
+    """Nobody is given more stacks than one may have; who has one already may keep it."""
+    site = records.site(tmp_path, max_stacks_per_owner=1)
+    for caller, name in ((ANNA, 'a'), (BEN, 'b')):
+        site.platform.create(caller, order(name))
+    with pytest.raises(ConflictError, match='ben has as many stacks as one may have, 1'):
+        site.platform.change(ANNA, 'a', {'owner': 'ben'}, None)
+    assert site.platform.change(ANNA, 'a', {'owner': 'anna'}, None).owner == 'anna'
+    assert site.platform.change(ANNA, 'a', {'owner': 'carl'}, None).owner == 'carl'
+    site.database.close()
+
+
+def test_full_queue(site: Site) -> None:
+    """Only so many runs of a stack wait at once."""
+    first = site.platform.create(ANNA, order())
+    for _ in range(MOST_ACTIVE - 1):
+        site.platform.start(ANNA, 'one', NewRun('refresh', queue=True))
+    with pytest.raises(ConflictError, match='As many runs wait') as told:
+        site.platform.start(ANNA, 'one', NewRun('refresh', queue=True))
+    assert kind_of(told) == ('queue-full', first.id)
 
 
 def test_run_in_progress(site: Site) -> None:
@@ -141,6 +164,27 @@ def test_changed_kind_of_a_secret(site: Site) -> None:
     with pytest.raises(InvalidError) as told:
         site.platform.start(ANNA, 'one', NewRun('update'))
     assert str(told.value) == '/inputs/key must be an integer'
+
+
+def test_secret_no_more(site: Site) -> None:
+    """A secret is not used where the program would not keep it as one: it is asked for anew."""
+    ended(site, site.platform.create(ANNA, order()))
+    config = {**CONFIG, 'key': {'type': 'string'}}
+    write_program(site.settings.programs_dir / 'token', 'token', config)
+    with pytest.raises(InvalidError) as told:
+        site.platform.start(ANNA, 'one', NewRun('update'))
+    assert str(told.value) == '/inputs/key is required'
+    run = site.platform.start(ANNA, 'one', NewRun('update', inputs={'key': 'open'}))
+    assert run.inputs['key'] == 'open'
+
+
+def test_same_secret_again(site: Site) -> None:
+    """A secret that is given again as it was is not encrypted anew."""
+    ended(site, site.platform.create(ANNA, order()))
+    for given in (SECRET, 'planted-0815'):
+        site.platform.start(ANNA, 'one', NewRun('update', inputs={'key': given}, queue=True))
+    first, second, third = (row.inputs['secret']['key'] for row in site.runs('one'))
+    assert first == second != third
 
 
 def test_removed_input(site: Site) -> None:
