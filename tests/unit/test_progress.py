@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import os
 import re
 import shlex
 import subprocess
@@ -12,7 +11,6 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -208,34 +206,3 @@ def test_usage(purpose: str) -> None:
     )
     assert done.returncode == 2
     assert '{serving,testing}' in done.stderr
-
-
-def test_no_package_index(tmp_path: Path) -> None:
-    """Without a package index there is one message, and no traceback."""
-    for name in ('setup', 'engine'):
-        os.symlink(ROOT / name, tmp_path / name)
-    program = (
-        'import pathlib, sys\n'
-        'from setup import __main__ as main, packages\n'
-        'packages.ROOT, here = pathlib.Path("."), pathlib.Path(".").absolute()\n'
-        'packages.VENV, packages.PYTHON = here / "venv", here / "venv/bin/python"\n'
-        'packages.STAMP = packages.VENV / ".complete"\n'
-        'sys.exit(main.main(["serving"]))\n'
-    )
-    (tmp_path / 'requirements.txt').write_text('nothing-of-this-name==1.0\n')
-    (tmp_path / 'requirements.lock').write_text('')
-    pulumi = tmp_path / 'pulumi'
-    pulumi.write_text('#!/bin/sh\necho v3.300.0\n')
-    pulumi.chmod(0o755)
-    done = subprocess.run(
-        [sys.executable, '-c', program],
-        cwd=tmp_path,
-        env={**os.environ, 'PIP_NO_INDEX': '1', 'PULUMI': str(pulumi)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert 'Is a package index in reach?' in done.stderr
-    assert 'nothing-of-this-name' in done.stderr
-    assert 'Traceback' not in done.stderr

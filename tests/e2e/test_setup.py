@@ -82,6 +82,16 @@ def has_thing(checkout: Path) -> bool:
     return done.returncode == 0
 
 
+def test_no_package_index(checkout: Path, machine: dict[str, str]) -> None:
+    """Without a package index there is one message, and no traceback."""
+    (checkout / 'requirements.txt').write_text('nothing-of-this-name==1.0\n')
+    done = run(checkout, machine)
+    assert done.returncode == 1
+    assert 'Is a package index in reach?' in done.stderr
+    assert 'nothing-of-this-name' in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
 def test_callers_options_for_pip(checkout: Path, machine: dict[str, str], tmp_path: Path) -> None:
     """The packages are in the venv, wherever the caller has other ones, or has pip put them."""
     elsewhere = tmp_path / 'elsewhere'
