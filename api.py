@@ -159,6 +159,7 @@ def create_app(
     settings: Settings | None = None,
     check: health.Check | None = None,
     platform: Platform | None = None,
+    obstacle: health.Obstacle = lambda: None,
 ) -> falcon.App[Any, Any]:
     """Return the WSGI application.
 
@@ -166,6 +167,7 @@ def create_app(
     settings: who may call; from the environment when None.
     check: tells whether a run could succeed; see health.check.
     platform: serves `/v1`; one that never comes up when None.
+    obstacle: tells why it does not serve; see Service.obstacle.
     """
     settings = settings or Settings.from_env()
     program = Path(basic_pulumi.find_local(PROGRAM))
@@ -180,11 +182,16 @@ def create_app(
     app.add_route('/string', randomizer, suffix='string')
     app.add_route('/healthz', health.Health())
     readiness = check or functools.partial(health.check, settings, program)
-    app.add_route('/readyz', health.Readiness(readiness))
+    app.add_route('/readyz', health.Readiness(readiness, obstacle))
     app.add_route('/metrics', health.Metrics())
     app.add_route('/openapi.json', Description(settings.needs_token))
     rest.routes.mount(app, platform or Service(settings, catalogue(settings)).platform)
     return app
+
+
+def _default_app(settings: Settings | None = None) -> falcon.App[Any, Any]:
+    service = default_service()
+    return create_app(settings=settings, platform=service.platform, obstacle=service.obstacle)
 
 
 class Server(WSGIServer):
@@ -225,7 +232,7 @@ def main() -> int:
     os.umask(0o077)
     try:
         settings = Settings.from_env()
-        app = create_app(settings=settings, platform=default_service().platform)
+        app = _default_app(settings)
         engine.set_up(settings.pulumi)
     except (SettingsError, engine.EngineError) as error:
         print(error, file=sys.stderr)
@@ -252,4 +259,4 @@ if __name__ == '__main__':
     # Before the application of those who import it: settings that cannot be used are told by main.
     sys.exit(main())
 
-api = application = create_app(platform=default_service().platform)
+api = application = _default_app()

@@ -8,8 +8,8 @@ from datetime import timedelta
 LONGEST = timedelta(days=36500)
 UNITS = {'s': 'seconds', 'm': 'minutes', 'h': 'hours', 'd': 'days'}
 # `90m`, `8h`, `3d`, and what ISO 8601 has for these: `PT90M`, `PT8H`, `P3D`.
-SHORT = re.compile(r'(?P<number>[1-9]\d{0,7})(?P<unit>[smhd])')
-ISO = re.compile(r'P(?:(?P<d>\d{1,6})D)?(?:T(?:(?P<h>\d{1,6})H)?(?:(?P<m>\d{1,6})M)?)?')
+SHORT = re.compile(r'(?P<number>[1-9]\d{0,7})(?P<unit>[smhd])', re.ASCII)
+ISO = re.compile(r'P(?:(?P<d>\d{1,6})D)?(?:T(?:(?P<h>\d{1,6})H)?(?:(?P<m>\d{1,6})M)?)?', re.ASCII)
 
 
 def parse(text: str) -> timedelta:

@@ -1,13 +1,13 @@
-"""Which error of the platform is which status."""
+"""Which error of the platform is of which kind, and so of which status."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Any
 
 import falcon
 
+from rest.kinds import KINDS, link
 from stacks.errors import (
     ChangedError,
     ConflictError,
@@ -21,16 +21,13 @@ from stacks.errors import (
 from web import problems
 from web.problems import Problem
 
-TYPES = '/docs/errors#'
-KINDS: dict[type[PlatformError], tuple[HTTPStatus, str]] = {
-    NotFoundError: (HTTPStatus.NOT_FOUND, 'not-found'),
-    ForbiddenError: (HTTPStatus.FORBIDDEN, 'forbidden'),
-    ChangedError: (HTTPStatus.PRECONDITION_FAILED, 'changed'),
-    UnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, 'unavailable'),
+KIND_OF: dict[type[PlatformError], str] = {
+    NotFoundError: 'not-found',
+    ForbiddenError: 'forbidden',
+    ChangedError: 'changed',
+    UnavailableError: 'unavailable',
 }
 BODIES = ('POST', 'PATCH')
-# Conflicts that no waiting resolves: the request itself is wrong.
-UNPROCESSABLE = {'key-reused'}
 
 
 def install(app: falcon.App[Any, Any]) -> None:
@@ -42,12 +39,18 @@ def _on_platform_error(
     req: falcon.Request, resp: falcon.Response, error: PlatformError, params: dict[str, Any]
 ) -> None:
     if isinstance(error, ConflictError):
-        problem = _conflict(error)
+        run = f'/v1/runs/{error.run}' if error.run else None
+        problem = of_kind(error.kind, str(error), run=run)
     elif isinstance(error, InvalidError):
         problem = invalid(error.flaws, has_body=req.method in BODIES)
     else:
-        problem = _other(error)
+        problem = of_kind(KIND_OF[type(error)], str(error), headers=_headers(error))
     problems.answer(req, resp, problem, params)
+
+
+def of_kind(kind: str, detail: str, **more: Any) -> Problem:
+    """Return a problem with the status of its kind, and a link to what there is to know of it."""
+    return Problem(KINDS[kind].status, detail, type=link(kind), **more)
 
 
 def invalid(flaws: Sequence[Flaw], has_body: bool) -> Problem:
@@ -56,24 +59,11 @@ def invalid(flaws: Sequence[Flaw], has_body: bool) -> Problem:
     has_body: whether they are in the body, where pointers lead to them; else in the query.
     """
     detail = '; '.join(f'{flaw.pointer[1:]} {flaw.detail}'.strip() for flaw in flaws)
-    return Problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        f'{detail}.',
-        type=f'{TYPES}invalid',
-        errors=[(f'#{flaw.pointer}', flaw.detail) for flaw in flaws if has_body],
-    )
+    errors = [(f'#{flaw.pointer}', flaw.detail) for flaw in flaws if has_body]
+    return of_kind('invalid', f'{detail}.', errors=errors)
 
 
-def _conflict(error: ConflictError) -> Problem:
-    is_wrong = error.kind in UNPROCESSABLE
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if is_wrong else HTTPStatus.CONFLICT
-    run = f'/v1/runs/{error.run}' if error.run else None
-    return Problem(status, str(error), type=TYPES + error.kind, run=run)
-
-
-def _other(error: PlatformError) -> Problem:
-    status, kind = KINDS[type(error)]
-    headers = {}
+def _headers(error: PlatformError) -> dict[str, str]:
     if isinstance(error, UnavailableError):
-        headers['Retry-After'] = str(error.retry_after)
-    return Problem(status, str(error), type=TYPES + kind, headers=headers)
+        return {'Retry-After': str(error.retry_after)}
+    return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rest import parameters, reading
+from rest import kinds, parameters, reading
 from rest.schemas import BOOLEAN, COMPONENTS, COUNT, STRING, VALUES, Schema, list_of
 from web.openapi import RETRY_AFTER, answer, operation, with_head
 
@@ -55,7 +55,7 @@ LOG_COMPLETE = {'description': '`complete` of plain text.', 'schema': BOOLEAN}
 
 
 def paths() -> dict[str, Any]:
-    """Return the paths of `/v1`."""
+    """Return the paths of `/v1`, and of what its errors link to."""
     return {
         '/v1/programs': _looks('All programs that you may use, by name.', list_of('Program')),
         '/v1/programs/{name}': _looks('One program.', _ref('Program'), [PROGRAM_NAME]),
@@ -77,6 +77,7 @@ def paths() -> dict[str, Any]:
         '/v1/runs/{id}': _looks('One run, ended or not.', _ref('Run'), [RUN_ID]),
         '/v1/runs/{id}/cancel': {'post': _cancels()},
         '/v1/runs/{id}/log': _log(),
+        kinds.PATH: _kinds(),
     }
 
 
@@ -150,6 +151,11 @@ def _log() -> dict[str, Any]:
             problems=[*NAMED, '416'],
         )
     )
+
+
+def _kinds() -> dict[str, Any]:
+    page = answer({'text/html': {'schema': STRING}})
+    return {'get': operation('The kinds of error, which `type` leads to.', {'200': page})}
 
 
 def _begun() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where the resources of `/v1` are."""
+"""Where the resources of `/v1` are, and what its errors link to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import falcon
 
-from rest import errors
+from rest import errors, kinds
 from rest.programs import OneProgram, Programs
 from rest.runs import OneRun, Runs, RunsOfStack
 from rest.stacks import OneStack, Stacks
@@ -27,3 +27,4 @@ def mount(app: falcon.App[Any, Any], platform: Platform) -> None:
     app.add_route('/v1/runs/{id}', one_run)
     app.add_route('/v1/runs/{id}/cancel', one_run, suffix='cancel')
     app.add_route('/v1/runs/{id}/log', one_run, suffix='log')
+    app.add_route(kinds.PATH, kinds.Page())

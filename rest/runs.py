@@ -7,13 +7,12 @@ from http import HTTPStatus
 import falcon
 
 from rest import answers, parameters, reading, schemas
-from rest.errors import TYPES
+from rest.errors import of_kind
 from rest.stacks import expected_version
 from stacks.errors import InvalidError
 from stacks.platform import Platform
 from stacks.records import LogPart
 from stacks.requests import NewRun, RunFilter
-from web.problems import Problem
 
 LOG_LIMIT = 32 * 1024
 
@@ -29,7 +28,7 @@ class RunsOfStack:
         given = parameters.read(req, parameters.HISTORY)
         limit, cursor = given.pop('limit'), given.pop('cursor')
         # A stack that is not there is no stack without runs.
-        where = RunFilter(self._platform.stack(caller, name).name, **given)
+        where = RunFilter(self._platform.stack(caller, name).name, **given, is_kept=True)
         answers.page(req, resp, self._platform.runs(caller, where, limit, cursor), answers.outlined)
 
     on_head = on_get
@@ -83,11 +82,7 @@ class OneRun:
         try:
             part = self._platform.log(reading.caller(req), id, offset, LOG_LIMIT)
         except InvalidError as error:
-            raise Problem(
-                HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-                'The log is not that long.',
-                type=f'{TYPES}beyond-end',
-            ) from error
+            raise of_kind('beyond-end', 'The log is not that long.') from error
         _answer_log(req, resp, part)
 
     on_head_log = on_get_log

@@ -10,6 +10,9 @@ from jsonschema.exceptions import ValidationError
 
 from stacks.errors import Flaw
 
+# Of whole numbers: what Pulumi's settings can carry.
+LEAST, MOST = -(2**63), 2**63 - 1
+
 
 def find(schema: Mapping[str, Any], given: Mapping[str, Any], unknown: str) -> list[Flaw]:
     """Return everything that is wrong, by its place.
@@ -22,6 +25,26 @@ def find(schema: Mapping[str, Any], given: Mapping[str, Any], unknown: str) -> l
     # Of what is missing, each is told with all others.
     flaws = {flaw for error in errors for flaw in _flaws(error, known, unknown)}
     return sorted(flaws, key=lambda flaw: flaw.pointer)
+
+
+def beyond(given: Mapping[str, Any]) -> list[Flaw]:
+    """Return where inputs have whole numbers that Pulumi's settings cannot carry."""
+    return [flaw for name, value in given.items() for flaw in _beyond(value, [name])]
+
+
+def _beyond(value: Any, path: list[Any], is_whole: bool = True) -> Iterator[Flaw]:
+    """Yield what is beyond.
+
+    is_whole: whether each number there is a whole one, as only in objects there are others.
+    """
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _beyond(part, [*path, name], is_whole=False)
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            yield from _beyond(part, [*path, number], is_whole)
+    elif isinstance(value, int | float if is_whole else int) and not LEAST <= value <= MOST:
+        yield Flaw(pointer(path), f'must be between {LEAST} and {MOST}')
 
 
 def _flaws(error: ValidationError, known: Mapping[str, Any], unknown: str) -> Iterator[Flaw]:

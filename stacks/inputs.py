@@ -22,7 +22,8 @@ def check(program: Program, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises InvalidError with everything that is wrong; pointers begin at the inputs.
     """
-    if found := flaws.find(program.schema, given, 'is not an input of this program'):
+    found = flaws.find(program.schema, given, 'is not an input of this program')
+    if found := [*found, *flaws.beyond(given)]:
         raise InvalidError(found)
     properties = program.schema['properties']
     defaults = {name: each['default'] for name, each in properties.items() if 'default' in each}

@@ -49,6 +49,9 @@ def at(settings: Settings, text: str) -> datetime:
     except ValueError:
         words = 'must be a moment as 2030-01-31T12:00:00Z'
         raise InvalidError([Flaw('/expires_at', words)]) from None
+    if expires_at <= now():
+        words = 'must be in the future; a destroy ends a stack at once'
+        raise InvalidError([Flaw('/expires_at', words)])
     return _allowed(settings, expires_at, '/expires_at')
 
 

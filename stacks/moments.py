@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
+
+# Of RFC 3339, section 5.6; datetime itself knows more forms, and each Python others.
+RFC_3339 = re.compile(
+    r'(?P<day>\d{4}-\d\d-\d\d)T(?P<time>(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(?:\.(?P<fraction>\d+))?'
+    r'(?P<zone>Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)',
+    re.ASCII,
+)
 
 
 def now() -> datetime:
@@ -18,11 +26,15 @@ def aware(stored: datetime) -> datetime:
 def moment(text: str) -> datetime:
     """Return a moment in RFC 3339, as the database stores it.
 
-    Raises ValueError when it is none, or tells no time zone.
+    Raises ValueError when it is none.
     """
-    found = datetime.fromisoformat(text.replace('Z', '+00:00').replace('z', '+00:00'))
-    if found.tzinfo is None:
-        raise ValueError('must end with Z or an offset')
+    match = RFC_3339.fullmatch(text.upper())
+    if match is None:
+        raise ValueError('must be a moment as 2030-01-31T12:00:00Z')
+    # Microseconds are as fine as a datetime can be.
+    fraction = (match['fraction'] or '')[:6].ljust(6, '0')
+    zone = match['zone'].replace('Z', '+00:00')
+    found = datetime.fromisoformat(f'{match["day"]}T{match["time"]}.{fraction}{zone}')
     try:
         return found.astimezone(timezone.utc).replace(tzinfo=None)
     except OverflowError as error:

@@ -18,6 +18,7 @@ from stacks.records import (
     DESTROY,
     OPERATIONS,
     PREVIEW,
+    REFRESH,
     SUCCEEDED,
     TAKES_INPUTS,
     UPDATE,
@@ -86,6 +87,8 @@ class Ordering:
         if request.operation not in OPERATIONS:
             words = ', '.join(OPERATIONS)
             raise InvalidError([Flaw('/operation', f'must be one of {words}')])
+        if request.accept and request.operation != REFRESH:
+            raise InvalidError([Flaw('/accept', 'is for a refresh')])
         active = runs.active(connection, row.id)
         if request.operation == DESTROY:
             if under_way := [each for each in active if each.operation == DESTROY]:

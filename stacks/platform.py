@@ -182,8 +182,8 @@ class Platform:
             if offset > row.log_size:
                 raise InvalidError([Flaw('/offset', f'must be at most {row.log_size}')])
             data = logs.read(connection, run_id, offset, min(limit, row.log_size - offset))
-        text = logs.whole_lines(data, is_last=offset + len(data) == row.log_size)
-        end = offset + len(text.encode())
+        text, size = logs.whole_lines(data, is_last=offset + len(data) == row.log_size)
+        end = offset + size
         return LogPart(
             offset=offset,
             next=end,

@@ -8,6 +8,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import SchemaError
 
+from stacks import flaws
 from stacks.program_files import (
     PROJECT_FILE,
     SCHEMA_FILE,
@@ -140,7 +141,7 @@ def _secret(name: str, kind: str, default: Any, extra: dict[str, Any]) -> dict[s
 def _default(name: str, default: Any, rules: dict[str, Any]) -> Any:
     default = plain(default, f'{PROJECT_FILE}: the default of {name}')
     try:
-        is_allowed = _OfDefaults(rules).is_valid(default)
+        is_allowed = _OfDefaults(rules).is_valid(default) and not flaws.beyond({name: default})
     except OverflowError:
         # Of a number that is too long for its limits.
         is_allowed = False

@@ -64,8 +64,12 @@ class StackFilter:
 
 @dataclass(frozen=True)
 class RunFilter:
-    """Which runs; None: whichever."""
+    """Which runs; None: whichever.
+
+    is_kept: whether their stack must still be there, and be no other one of the same name.
+    """
 
     stack: str | None = None
     operation: str | None = None
     state: str | None = None
+    is_kept: bool = False

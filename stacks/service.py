@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from settings import Settings
 from stacks.catalogue import Catalogue
 from stacks.errors import UnavailableError
+from stacks.operation.engines import Engines
 from stacks.operation.operator import Operator
 from stacks.platform import Platform, Records
 from stacks.running import presence
@@ -19,7 +20,7 @@ from stacks.running.keeper import Keeper
 from stacks.running.presence import Presence
 from stacks.running.waiting import Bell
 from stacks.store import database
-from stacks.store.database import Database, DatabaseError
+from stacks.store.database import Database, DatabaseError, VersionError
 from stacks.store.tables import vaults
 from stacks.vault import Vault, WrongPassphraseError
 from workspaces import environment
@@ -28,14 +29,24 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two attempts to open what is not there yet.
 RETRY = 3.0
-# Another host may just be making the same.
-NOT_YET = (
-    DatabaseError,
-    UnavailableError,
-    WrongPassphraseError,
-    OSError,
-    sa.exc.SQLAlchemyError,
+NOT_OPEN = (
+    'The database cannot be used: it does not run, it is not where DATABASE_URL says, or its file '
+    'is damaged.'
 )
+# What may be in the way, and what everybody may know of it; the log has what it says itself. It is
+# tried again, as another host may just be making the same.
+OBSTACLES: dict[type[Exception], str] = {
+    WrongPassphraseError: 'The stored secrets were encrypted with another passphrase: set the one '
+    'that was in force when the database was made.',
+    VersionError: 'The database is of another version of this service: start that version, or '
+    'restore the database as it was before.',
+    DatabaseError: NOT_OPEN,
+    UnavailableError: NOT_OPEN,
+    sa.exc.SQLAlchemyError: NOT_OPEN,
+    OSError: 'STATE_DIR or the file of the passphrase cannot be used: see to their rights, and to '
+    'room on the disk.',
+}
+COMING_UP = 'The platform is coming up.'
 
 
 class Service:
@@ -47,6 +58,7 @@ class Service:
         self._catalogue = catalogue
         self._bell = Bell()
         self._records: Records | None = None
+        self._obstacle = COMING_UP
         self._dispatcher: Dispatcher | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name='platform', daemon=True)
@@ -68,17 +80,22 @@ class Service:
         if self._thread.ident is not None:
             self._thread.join()
 
+    def obstacle(self) -> str | None:
+        """Return why it does not serve, in words for everybody; None from when it does."""
+        return None if self._records else self._obstacle
+
     def _opened(self) -> Records:
         if self._records is None:
-            raise UnavailableError('The platform is coming up.')
+            raise UnavailableError(self._obstacle)
         return self._records
 
     def _run(self) -> None:
         while not self._ending.is_set():
             try:
                 records, here = self._open()
-            except NOT_YET as error:
+            except tuple(OBSTACLES) as error:
                 logger.error('the platform cannot come up: %s', error)
+                self._obstacle = _in_words(error)
                 self._ending.wait(RETRY)
             else:
                 self._serve(records, here)
@@ -89,6 +106,7 @@ class Service:
         opened = database.connect(self._settings.database_url, state_dir)
         try:
             vault = _vault(opened, environment.passphrase(self._settings))
+            Engines(self._settings).end_leftovers()
             return Records(opened, vault), presence.of_this_process(opened, state_dir)
         except BaseException:
             opened.close()
@@ -100,8 +118,6 @@ class Service:
         dispatcher = Dispatcher(self._settings, records.database, here, operator, self._bell)
         housekeeping = Housekeeping(self._settings, records.database, operator.snapshots)
         keeper = Keeper(records.database, here, dispatcher, housekeeping, self._bell)
-        # Before the records are open to callers: what goes wrong here is tried again.
-        dispatcher.engines.end_leftovers()
         self._dispatcher = dispatcher
         self._records = records
         dispatcher.start()
@@ -112,6 +128,11 @@ class Service:
         keeper.stop()
         here.close()
         records.database.close()
+
+
+def _in_words(error: Exception) -> str:
+    words = next(words for kind, words in OBSTACLES.items() if isinstance(error, kind))
+    return f'The platform cannot come up. {words} The log of the service says more.'
 
 
 def _vault(opened: Database, passphrase: str) -> Vault:

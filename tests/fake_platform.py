@@ -47,6 +47,8 @@ class FakePlatform(Platform):
         self._stacks: dict[str, Stack] = {}
         self._runs: dict[str, Run] = {}
         self._keys: dict[tuple[str, str], tuple[str, str]] = {}
+        # Runs whose stacks are gone.
+        self._left: set[str] = set()
 
     def create(self, caller: Caller, request: NewStack) -> Run:
         if known := self._known(caller, request.key):
@@ -98,7 +100,7 @@ class FakePlatform(Platform):
             raise ForbiddenError('Only operators may forget a stack.')
         if active := self._active(name):
             raise ConflictError('run-in-progress', 'A run is on.', active.id)
-        del self._stacks[name]
+        self._remove(name)
 
     def start(self, caller: Caller, name: str, request: NewRun) -> Run:
         if known := self._known(caller, request.key):
@@ -122,7 +124,8 @@ class FakePlatform(Platform):
             for each in reversed(self._runs.values())
             if caller.may_use(each.program) and _fits(each, where)
         ]
-        return _page({each.id: each for each in found}, limit, cursor)
+        kept = (each for each in found if not (where.is_kept and each.id in self._left))
+        return _page({each.id: each for each in kept}, limit, cursor)
 
     def run(self, caller: Caller, run_id: str) -> Run:
         self._answer()
@@ -160,7 +163,7 @@ class FakePlatform(Platform):
         self.logs[id] += f'{run.operation} {state}\n'
         self._runs[id] = replace(run, state=state, ended_at=NOW, resources=[RESOURCE])
         if run.operation == 'destroy' and state == 'succeeded':
-            self._stacks.pop(run.stack, None)
+            self._remove(run.stack)
         elif stack := self._stacks.get(run.stack):
             self._put(fake_records.after(stack, self._runs[id]))
         if waiting := self._active(run.stack):
@@ -177,6 +180,10 @@ class FakePlatform(Platform):
         if request.key:
             self._keys[caller.name, request.key.text] = request.key.fingerprint, run.id
         return self._runs[run.id]
+
+    def _remove(self, name: str) -> None:
+        self._stacks.pop(name, None)
+        self._left |= {each.id for each in self._runs.values() if each.stack == name}
 
     def _previewed(self, stack: Stack, request: NewRun) -> Run:
         preview = self._runs.get(request.preview or '')
@@ -237,7 +244,8 @@ def _change_flaws(changes: Mapping[str, Any]) -> Iterable[Flaw]:
 
 
 def _fits(record: Stack | Run, where: StackFilter | RunFilter) -> bool:
-    return all(value in (None, getattr(record, name)) for name, value in vars(where).items())
+    wanted = {name: value for name, value in vars(where).items() if name != 'is_kept'}
+    return all(value in (None, getattr(record, name)) for name, value in wanted.items())
 
 
 def _page(found: Mapping[str, Item], limit: int, cursor: str | None) -> Page[Item]:

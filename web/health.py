@@ -27,6 +27,8 @@ FRESH = 10.0
 CHECK_DEADLINE = 20.0
 
 Check = Callable[[], None]
+# Returns why a part of the service does not serve; None when it does.
+Obstacle = Callable[[], str | None]
 
 
 class NotReadyError(Exception):
@@ -48,8 +50,10 @@ class Readiness:
     Who asks meanwhile gets the last result at once, so that only one thread is ever held.
     """
 
-    def __init__(self, check: Check) -> None:
+    def __init__(self, check: Check, obstacle: Obstacle) -> None:
+        """Take what looks at all that runs need, and what tells at once what is in the way."""
         self._check = check
+        self._obstacle = obstacle
         self._checking = threading.Lock()
         self._known_until = 0.0
         self._reason: str | None = 'The first check has not ended yet.'
@@ -58,7 +62,7 @@ class Readiness:
         if draining.is_draining():
             raise falcon.HTTPServiceUnavailable(description='The service is shutting down.')
         self._renew()
-        if reason := self._reason:
+        if reason := self._reason or self._obstacle():
             raise falcon.HTTPServiceUnavailable(description=reason, retry_after=int(FRESH))
         resp.media = {'status': 'ready'}
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-# How Pulumi marks values in its events (sdk/go/common/resource/sig of pulumi).
-SIGNATURE = '4dabf18193072939515e22adb298388d'
-SECRET_SIGNATURE = '1b47061264138c4ac30d75fd1eb44270'
-UNKNOWN = '04da6b54-80e4-46f7-96ec-b56ff0331ba9'
-
-SECRET = '[secret]'
-LATER = '[known when it is made]'
+from stacks.operation.marks import LATER, SECRET, UNKNOWN, in_words, is_marked, is_secret
 
 
 @dataclass(frozen=True)
@@ -30,11 +24,11 @@ class Difference:
 
 def differences(old: Any, new: Any, path: str = '') -> Iterator[Difference]:
     """Yield what differs between two sets of properties, part by part; secrets as SECRET."""
-    if _is_secret(old) or _is_secret(new):
+    if is_secret(old) or is_secret(new):
         # Whether a secret changed cannot be told: events have no secret values.
-        if not (_is_secret(old) and _is_secret(new)):
+        if not (is_secret(old) and is_secret(new)):
             yield Difference(path, _masked(old), _masked(new))
-    elif isinstance(old, dict) and isinstance(new, dict):
+    elif _is_object(old) and _is_object(new):
         for key in [*old, *(key for key in new if key not in old)]:
             if not str(key).startswith('__'):
                 yield from differences(old.get(key), new.get(key), _below(path, key))
@@ -51,9 +45,9 @@ def _part(whole: list[Any], number: int) -> Any:
 
 
 def shown(value: Any) -> Any:
-    """Return a value as people may see it: secrets and what is not known yet in words."""
-    if _is_secret(value):
-        return SECRET
+    """Return a value as people may see it: secrets and what JSON has no value for in words."""
+    if is_marked(value):
+        return in_words(value)
     if value == UNKNOWN:
         return LATER
     if isinstance(value, dict):
@@ -63,8 +57,8 @@ def shown(value: Any) -> Any:
     return value
 
 
-def _is_secret(value: Any) -> bool:
-    return isinstance(value, Mapping) and value.get(SIGNATURE) == SECRET_SIGNATURE
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and not is_marked(value)
 
 
 def _masked(value: Any) -> Any:

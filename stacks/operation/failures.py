@@ -7,7 +7,8 @@ from typing import Any
 
 from basic_pulumi import BusyError, DeadlineError, EngineUnavailableError
 from stacks.operation.log_text import LogText
-from stacks.operation.progress import STACK_TYPE, Failure, name_of
+from stacks.operation.marks import name_of
+from stacks.operation.progress import STACK_TYPE, Failure
 
 # What Pulumi's own words say (measured with 3.259), and what people can do. The first that fits.
 MEANINGS = (
@@ -30,14 +31,34 @@ MEANINGS = (
         'Tell the operator.',
     ),
     (
-        re.compile(r'cannot be deleted\s+because it is protected'),
-        'A resource is protected by the program, so it cannot be removed.',
+        re.compile(r'exited with non-zero exit code: (?P<code>\d+)'),
+        'The program ended before its time, with the exit code {code}. Its log may say why.',
+    ),
+    (
+        # By a signal, in Go's words.
+        re.compile(r'exited with non-zero exit code: -1'),
+        'The program was killed before its end, as the system does when memory runs out.',
     ),
     (
         re.compile(r'ModuleNotFoundError|SyntaxError|unhandled exception|Traceback'),
         'The program has a defect: {last}',
     ),
 )
+# The same of one resource.
+OF_RESOURCES = (
+    (
+        re.compile(r'cannot be deleted\s+because it is protected'),
+        '{resource} cannot be removed, as the program protected it. Have the program keep it '
+        'without protection, and update, before it is left out.',
+    ),
+    (
+        re.compile(r'unable to replace resource[^`]*marked for protection'),
+        '{resource} cannot be replaced, as the program protects it. Have the program not protect '
+        'it, and update.',
+    ),
+)
+# What Pulumi says beside the error that it is about; where it says nothing else, this is the error.
+ECHOES = ('update failed', 'preview failed', 'update canceled', 'an unhandled error occurred')
 BUSY = 'Somebody works on this stack beside this service, or did and left it locked.'
 LATE = 'The run took longer than a run may (OPERATION_TIMEOUT).'
 UNAVAILABLE = 'Pulumi is missing here or not set up rightly. Tell the operator.'
@@ -51,8 +72,9 @@ def describe(error: Exception, found: list[Failure], clean: LogText) -> dict[str
     error: what ended the operation. found: what its events told, in their order.
     clean: takes secrets out.
     """
-    first = next((each for each in found if not _is_stack(each)), None) or next(iter(found), None)
-    detail = first.message if first else _told(error)
+    said = [each for each in found if not each.message.startswith(ECHOES)]
+    first = next((each for each in said if not _is_stack(each)), None) or next(iter(said), None)
+    detail = first.message if first else _told(error) or _echo(found)
     resource = name_of(first.urn) if first and not _is_stack(first) else None
     return {
         'message': clean.text(_message(error, detail, resource)),
@@ -66,13 +88,24 @@ def _message(error: Exception, detail: str, resource: str | None) -> str:
         if isinstance(error, kind):
             return words
     if resource:
-        return f'{resource} failed: {_last_line(detail)}'
+        return _of_resource(resource, detail)
     for pattern, words in MEANINGS:
         if match := pattern.search(detail):
             return words.format(last=_last_line(detail), **match.groupdict())
     if isinstance(error, EngineUnavailableError):
         return UNAVAILABLE
     return _last_line(detail)
+
+
+def _of_resource(resource: str, detail: str) -> str:
+    for pattern, words in OF_RESOURCES:
+        if pattern.search(detail):
+            return words.format(resource=resource)
+    return f'{resource} failed: {_last_line(detail)}'
+
+
+def _echo(found: list[Failure]) -> str:
+    return found[0].message if found else ''
 
 
 def _told(error: Exception) -> str:

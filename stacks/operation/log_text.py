@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Collection, Iterator
 from typing import Any
+from urllib.parse import quote, quote_plus
 
-from stacks.operation.differences import SECRET
+from stacks.operation.marks import SECRET
 from stacks.program_inputs import SHORTEST_SECRET
 
 # What a terminal takes for commands: CSI, OSC with its end, other escapes; then C0, C1 and DEL.
@@ -24,10 +26,8 @@ class LogText:
     def __init__(self, secrets: Collection[str]) -> None:
         """Take the secrets whose values must not show."""
         # The longest first: one may be a part of another.
-        known = {form for each in secrets for form in _forms(each)}
-        # A boolean may be secret too, but all others would not be legible without it.
-        long_enough = (each for each in known - BOOLEANS if len(each) >= SHORTEST_SECRET)
-        ordered = sorted(long_enough, key=len, reverse=True)
+        known = {form for each in secrets for form in _forms(each) if _is_telling(form)}
+        ordered = sorted(known, key=len, reverse=True)
         self._secrets = re.compile('|'.join(map(re.escape, ordered))) if ordered else None
 
     def line(self, text: str) -> str:
@@ -57,13 +57,40 @@ class LogText:
         return bool(is_number and self._secrets and self._secrets.fullmatch(str(value)))
 
 
+def _is_telling(text: str) -> bool:
+    # A boolean may be secret too, but all others would not be legible without it.
+    return len(text) >= SHORTEST_SECRET and text not in BOOLEANS
+
+
 def _forms(secret: str) -> Iterator[str]:
-    """Yield how a secret may show: as it is, line by line, as a log has it, and within JSON."""
-    yield secret
-    yield from secret.splitlines()
-    yield _printable(secret)
+    """Yield how a secret may show: whole, line by line, and as other texts have it in them."""
+    for whole in {secret, secret.strip()}:
+        yield whole
+        yield _printable(whole)
+        if _is_telling(whole):
+            yield from _quoted(whole)
+            yield from _encoded(whole)
+    for line in secret.splitlines():
+        yield line
+        yield line.strip()
+
+
+def _quoted(secret: str) -> Iterator[str]:
+    """Yield a secret as it is within JSON, within Python's own form, and within a URL."""
     yield json.dumps(secret)[1:-1]
     yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield repr(secret)[1:-1]
+    yield quote(secret, errors='replace')
+    yield quote(secret, safe='', errors='replace')
+    yield quote_plus(secret, errors='replace')
+
+
+def _encoded(secret: str) -> Iterator[str]:
+    """Yield a secret in base64, with and without its padding."""
+    data = secret.encode(errors='replace')
+    for text in (base64.b64encode(data).decode(), base64.urlsafe_b64encode(data).decode()):
+        yield text
+        yield text.rstrip('=')
 
 
 def _printable(text: str) -> str:

@@ -12,13 +12,13 @@ from pulumi.automation import EngineEvent
 from pulumi.automation.events import StepEventMetadata
 
 from stacks.operation.differences import Difference, differences, shown
+from stacks.operation.marks import name_of
 
 STACK_TYPE = 'pulumi:pulumi:Stack'
 PROVIDER_TYPE = 'pulumi:providers:'
 # Steps of one replacement; people see the replacement.
-PARTS = {'create-replacement': 'replace', 'delete-replaced': 'replace'}
-# What Pulumi says beside the error that it is about.
-ECHOES = ('update failed', 'preview failed', 'update canceled', 'an unhandled error occurred')
+DELETE_REPLACED = 'delete-replaced'
+PARTS = {'create-replacement': 'replace', DELETE_REPLACED: 'replace'}
 
 
 @dataclass
@@ -88,7 +88,9 @@ class Progress:
             operation = PARTS.get(step.op.value, step.op.value)
             known = self._resources.setdefault(step.urn, Resource(step.urn, step.type, operation))
             known.state, known.seconds = 'running', None
-            known.differences = known.differences or _differences(step, 'inputs')
+            # Of a replacement that begins with it, this step knows but the old side.
+            if step.op.value != DELETE_REPLACED:
+                known.differences = known.differences or _differences(step, 'inputs')
             self._started.setdefault(step.urn, self._clock())
 
     def _end(self, step: StepEventMetadata, state: str) -> None:
@@ -107,13 +109,8 @@ class Progress:
 
     def _fail(self, urn: str, message: str) -> None:
         text = message.strip()
-        if text and not text.startswith(ECHOES):
+        if text:
             self.failures.append(Failure(urn, text))
-
-
-def name_of(urn: str) -> str:
-    """Return the name in a urn, its last part."""
-    return urn.rpartition('::')[2]
 
 
 def _is_shown(step: StepEventMetadata) -> bool:

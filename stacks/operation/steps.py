@@ -14,7 +14,7 @@ from basic_pulumi import BusyError, ProgramFailedError
 from stacks.operation import snapshots
 from stacks.operation.course import Course
 from stacks.operation.engines import OwnedEngine
-from stacks.operation.progress import name_of
+from stacks.operation.marks import name_of
 from stacks.operation.stopping import Stop
 from stacks.operation.task import Task
 from stacks.records import DESTROY, PREVIEW, REFRESH, UPDATE

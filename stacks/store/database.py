@@ -47,6 +47,10 @@ class DatabaseError(Exception):
     """The database cannot be used; the message says why and what to do."""
 
 
+class VersionError(DatabaseError):
+    """Its tables are those of a version of this service that this one does not know."""
+
+
 class Database:
     """Transactions, of those who read and of those who write."""
 
@@ -112,9 +116,7 @@ def connect(url: str, state_dir: Path) -> Database:
             _migrate(connection)
     except CommandError as error:
         # Of Alembic, whose words name the version that it does not know.
-        raise DatabaseError(
-            f'The database is of another version of this service: {error}'
-        ) from None
+        raise VersionError(f'The database is of another version of this service: {error}') from None
     except sa.exc.SQLAlchemyError as error:
         raise DatabaseError(f'The database cannot be used: {_reason(error)}') from error
     return Database(engine)

@@ -42,11 +42,19 @@ def read(connection: sa.Connection, run_id: str, offset: int, limit: int) -> byt
     return found[start : start + limit]
 
 
-def whole_lines(data: bytes, is_last: bool) -> str:
+def whole_lines(data: bytes, is_last: bool) -> tuple[str, int]:
     """Return the text of some bytes of a log, up to the end of a line, or at least of a letter.
+
+    Beside it, how many bytes it is behind: of a letter that began before them, none is shown.
 
     is_last: whether these are the last bytes that there are.
     """
     end = len(data) if is_last else data.rfind(b'\n') + 1 or len(data)
+    start = next((at for at, byte in enumerate(data) if not _is_within_letter(byte)), len(data))
     # A letter that was cut comes whole with the next part.
-    return data[:end].decode(errors='ignore')
+    text = data[start:end].decode(errors='ignore')
+    return text, start + len(text.encode())
+
+
+def _is_within_letter(byte: int) -> bool:
+    return byte & 0b1100_0000 == 0b1000_0000

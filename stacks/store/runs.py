@@ -61,6 +61,8 @@ def page(
         (runs.c.state, where.state),
     ):
         query = query if value is None else query.where(column == value)
+    if where.is_kept:
+        query = query.where(runs.c.stack_id.is_not(None))
     return list(connection.execute(query))
 
 

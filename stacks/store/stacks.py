@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from stacks.moments import aware
-from stacks.operation.differences import SECRET
+from stacks.operation.marks import SECRET
 from stacks.records import ACTIVE, DESTROY, MEANWHILE, Stack
 from stacks.requests import StackFilter
 from stacks.store.tables import runs, stacks, vaults

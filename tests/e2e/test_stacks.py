@@ -9,10 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from stacks.store.database import FILE
 from tests.faults.held import await_that
 from tests.paths import ROOT
-from tests.platform import TOKEN, Site, inputs, platform
+from tests.platform import TOKEN, Client, Site, inputs, platform
+from tests.service import serving
 
+# How a program may end before its time, and what is told of it.
+ENDS = {
+    'exit': 'The program ended before its time, with the exit code 3.',
+    'killed': 'The program was killed before its end',
+}
 BLOCKS = re.compile(r'^```bash\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
@@ -77,6 +84,28 @@ def test_failure_in_words(site: Site) -> None:
     site.client.done(site.client.destroy('failing'))
 
 
+@pytest.mark.parametrize('mark', ENDS)
+def test_end_without_a_word(site: Site, mark: str) -> None:
+    """A program that ends before its time, and says nothing, is told in words."""
+    (site.files / mark).touch()
+    run = site.client.ended(site.client.create(mark, inputs('x')))
+    (site.files / mark).unlink()
+    assert run['state'] == 'failed'
+    assert run['error']['message'].startswith(ENDS[mark])
+    site.client.done(site.client.destroy(mark))
+
+
+def test_marked_outputs(site: Site) -> None:
+    """Outputs that JSON has no value for are in words, without Pulumi's own marks."""
+    (site.files / 'marked').touch()
+    site.client.done(site.client.create('marked', inputs('x')))
+    (site.files / 'marked').unlink()
+    outputs = site.client.get('/stacks/marked/outputs')
+    assert outputs['limits'] == ['[not a number]', '[infinity]']
+    assert outputs['page'] == '[file 2cf24dba]'
+    site.client.done(site.client.destroy('marked'))
+
+
 def test_protected_resource(site: Site) -> None:
     """A destroy that meets a protected resource destroys nothing, and names it."""
     site.client.done(site.client.create('guarded', inputs('p', 'q', protect=True)))
@@ -84,7 +113,11 @@ def test_protected_resource(site: Site) -> None:
     assert run['state'] == 'failed'
     assert 'p, q cannot be destroyed' in run['error']['message']
     assert site.existing('guarded') == {'p', 'q'}
-    site.client.done(site.client.start('guarded', 'update', inputs={'protect': False}))
+    run = site.client.ended(site.client.start('guarded', 'update', inputs={'names': ['p']}))
+    assert run['error']['message'].startswith('q cannot be removed, as the program protected it.')
+    assert site.existing('guarded') == {'p', 'q'}
+    given = {'names': ['p', 'q'], 'protect': False}
+    site.client.done(site.client.start('guarded', 'update', inputs=given))
     site.client.done(site.client.destroy('guarded'))
 
 
@@ -135,11 +168,44 @@ def test_former_secrets_nowhere(site: Site) -> None:
         assert not [text for text in told if value in text]
 
 
+def test_quoted_secret(site: Site) -> None:
+    """A secret that a program prints in other forms shows in none of them."""
+    (site.files / 'quoting').touch()
+    run = site.client.done(site.client.create('quoting', inputs('s', token=' it\'s "planted"/\\ ')))
+    (site.files / 'quoting').unlink()
+    log = site.client.log(run)
+    assert '[secret]; [secret]; [secret]' in re.sub('[\'"]', '', log)
+    assert 'planted' not in log
+    site.client.done(site.client.destroy('quoting'))
+
+
+def test_cannot_come_up(tmp_path: Path) -> None:
+    """A platform that cannot come up says why; the three routes serve beside it."""
+    state = tmp_path / 'state'
+    state.mkdir(mode=0o700)
+    (state / FILE).write_bytes(b'no database ' * 1000)
+    with serving(tmp_path, STATE_DIR=str(state)) as service:
+        client = Client(service.url)
+        await_that(lambda: 'cannot come up' in client.call('GET', '/stacks').text)
+        assert 'its file is damaged' in client.call('GET', '/stacks').json()['detail']
+        assert service.get('/uuid').status_code == 200
+        not_ready = service.get('/readyz')
+        assert (not_ready.status_code, service.get('/healthz').status_code) == (503, 200)
+        assert 'its file is damaged' in not_ready.json()['detail']
+        (state / FILE).unlink()
+        client.wait_until_up()
+        assert service.get('/readyz').status_code == 200
+
+
 def test_stock_cli(tmp_path: Path) -> None:
     """With the stock CLI a stack's program runs in its own venv, too."""
     with platform(tmp_path, ENGINE='cli') as site:
         site.client.done(site.client.create('stock', inputs('c')))
         assert site.existing('stock') == {'c'}
+        (site.files / 'exit').touch()
+        run = site.client.ended(site.client.start('stock', 'update'))
+        (site.files / 'exit').unlink()
+        assert run['error']['message'].startswith(ENDS['exit'])
         site.client.done(site.client.destroy('stock'))
         assert site.existing('stock') == set()
 

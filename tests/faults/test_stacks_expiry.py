@@ -62,7 +62,7 @@ def test_expired_and_not_destroyed(tmp_path: Path, mode: str) -> None:
     with lasting(tmp_path, ENGINE=mode, EXPIRY_RETRY='1') as here:
         here.client.done(here.client.create('stuck', inputs('a')))
         (here.files / 'fail-delete').touch()
-        patch(here, 'stuck', expires_at=in_seconds(0))
+        patch(here, 'stuck', expires_at=in_seconds(2))
         await_that(lambda: len(destroys(here, 'stuck')) == 3)
         assert here.client.get('/stacks/stuck')['state'] == 'failed'
         here.assert_files()
@@ -91,8 +91,8 @@ def test_extended_in_time(tmp_path: Path, mode: str) -> None:
         with here.held():
             run = here.client.start('web', 'update', inputs={'text': 'new'})
             here.wait_until_held('update')
-            patch(here, 'web', expires_at=in_seconds(0))
-            time.sleep(2)
+            patch(here, 'web', expires_at=in_seconds(2))
+            time.sleep(3)
             patch(here, 'web', ttl=None)
         here.client.done(run)
         time.sleep(2.5)

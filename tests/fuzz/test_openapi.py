@@ -16,6 +16,7 @@ import requests
 
 import engine
 import program_venv
+from tests.faults.held import await_that
 from tests.paths import ROOT
 from tests.service import Service, serving
 
@@ -43,8 +44,8 @@ def service(
     program_venv.ensure(ROOT / 'burner-program')
     folder = tmp_path_factory.mktemp('openapi')
     with serving(folder, ENGINE='warm', SLOTS='2', API_TOKEN=request.param) as running:
-        # Who asks while the first check goes on is told that the service is not ready.
-        assert running.get('/readyz').status_code == 200
+        # Who asks while it comes up is told that the service is not ready.
+        await_that(lambda: running.get('/readyz').status_code == 200)
         yield running
 
 

@@ -79,6 +79,7 @@ def test_rules_of_items(tmp_path: Path) -> None:
         ({'config': {'a': {'secret': True, 'default': 'x'}}}, {}, 'a is secret'),
         ({'config': {'a': {'secret': 'false'}}}, {}, 'secret of a must be true or false'),
         ({'config': {'a': 5}}, {'a': {'minimum': 6}}, 'default of a'),
+        ({'config': {'a': 2**63}}, {}, 'default of a'),
         ({'config': {'a': {'type': 'integer', 'default': 'x'}}}, {}, 'default of a'),
         ({'config': {'a': 5}}, {'a': {'type': 'integer'}}, 'type of a is declared'),
         ({'config': {'a': 5}}, {'b': {}}, 'b is not in config'),

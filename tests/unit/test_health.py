@@ -63,6 +63,20 @@ def test_not_ready() -> None:
     assert asked.simulate_get('/healthz').status_code == 200
 
 
+def test_platform_is_not_up() -> None:
+    """While the platform does not serve, the reason is told; when it does, at once nothing."""
+    reasons: list[str | None] = ['The platform is coming up.', 'The platform cannot come up.', None]
+    app = api.create_app(settings=SETTINGS, check=Check(), obstacle=lambda: reasons[0])
+    asked = testing.TestClient(app)
+    for reason in reasons[:2]:
+        answer = asked.simulate_get('/readyz')
+        assert_problem(answer.status_code, answer.headers, answer.json, 503)
+        assert answer.json['detail'] == reason
+        assert asked.simulate_get('/healthz').status_code == 200
+        reasons.pop(0)
+    assert asked.simulate_get('/readyz').status_code == 200
+
+
 def test_readiness_is_cached() -> None:
     """However many ask, and at once, the surroundings are looked at once in a while."""
     check = Check()

@@ -73,6 +73,46 @@ def test_flaws(given: dict[str, Any], flaws: dict[str, str] | None) -> None:
     assert len(told.value.flaws) == len(flaws)
 
 
+LARGE = Program(
+    Path(),
+    'token',
+    schema={
+        'type': 'object',
+        'properties': {
+            'size': {'type': 'integer'},
+            'sizes': {'type': 'array', 'items': {'type': 'integer'}},
+            'more': {'type': 'object'},
+        },
+        'required': [],
+        'additionalProperties': False,
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ('given', 'pointers'),
+    [
+        ({'size': 2**63 - 1, 'sizes': [-(2**63), 0], 'more': {'a': 2.5, 'b': True}}, []),
+        ({'size': 2**63}, ['/size']),
+        ({'size': -(2**63) - 1}, ['/size']),
+        ({'size': 1e20}, ['/size']),
+        ({'sizes': [1, 2**64, 1e300]}, ['/sizes/1', '/sizes/2']),
+        ({'more': {'a/b': [{'c': -(2**70)}]}}, ['/more/a~1b/0/c']),
+        # No whole number: Pulumi carries it as it is.
+        ({'more': {'avogadro': 6.02214076e23}}, []),
+    ],
+)
+def test_too_large(given: dict[str, Any], pointers: list[str]) -> None:
+    """A whole number that Pulumi's settings cannot carry is told, wherever it is."""
+    try:
+        inputs.check(LARGE, given)
+        found = []
+    except InvalidError as error:
+        found = error.flaws
+    words = 'must be between -9223372036854775808 and 9223372036854775807'
+    assert found == [Flaw(pointer, words) for pointer in pointers]
+
+
 @pytest.mark.parametrize('value', [{'a/b': [{'secure': 'x'}]}, {'a/b': [{'<<': {}}]}])
 def test_not_as_pulumi_has_it(value: dict[str, Any]) -> None:
     """Names that Pulumi would take for something else are refused, wherever they are."""

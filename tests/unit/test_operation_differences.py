@@ -6,17 +6,24 @@ from typing import Any
 
 import pytest
 
-from stacks.operation.differences import (
-    LATER,
-    SECRET,
-    SECRET_SIGNATURE,
-    SIGNATURE,
-    UNKNOWN,
-    differences,
-    shown,
-)
+from stacks.operation.differences import differences, shown
+from stacks.operation.marks import LATER, SECRET, SECRET_SIGNATURE, SIGNATURE, UNKNOWN
 
 HIDDEN = {SIGNATURE: SECRET_SIGNATURE, 'ciphertext': 'planted'}
+# Others that Pulumi marks, as its events have them.
+NUMBER = {SIGNATURE: '8ad145fe-0d11-4827-bfd7-1abcbf086f5c'}
+FILE = {SIGNATURE: 'c44067f5952c0a294b673a41bacd8c17', 'path': 'x'}
+ARCHIVE = {
+    SIGNATURE: '0def7320c3a5731c473e5ecbe6d01bc7',
+    'assets': {'a': FILE},
+    'hash': 'aa69245ac',
+}
+RESOURCE = {
+    SIGNATURE: '5cf8f73096256a8f31e491e813e4eb8e',
+    'urn': 'urn:pulumi:a::b::c::d',
+    'id': 'x',
+}
+BYTES = {SIGNATURE: '803fd3297a5875dc03ca845dda5d2a98', 'value': '/w=='}
 
 
 @pytest.mark.parametrize(
@@ -67,3 +74,34 @@ def test_shown() -> None:
     """A value is shown with words for what is secret, or not known yet."""
     given = {'a': HIDDEN, 'b': [UNKNOWN, 1, None], '__c': 1, 'd': {'e': HIDDEN}}
     assert shown(given) == {'a': SECRET, 'b': [LATER, 1, None], 'd': {'e': SECRET}}
+
+
+@pytest.mark.parametrize(
+    ('marked', 'words'),
+    [
+        ({**NUMBER, 'value': '7ff8000000000000'}, '[not a number]'),
+        ({**NUMBER, 'value': '7ff0000000000000'}, '[infinity]'),
+        ({**NUMBER, 'value': 'fff0000000000000'}, '[minus infinity]'),
+        (FILE, '[file]'),
+        ({**FILE, 'hash': '2cf24dba5fb0a30e'}, '[file 2cf24dba]'),
+        (ARCHIVE, '[archive aa69245a]'),
+        (RESOURCE, '[resource d]'),
+        (BYTES, '[bytes that are no text]'),
+        ({SIGNATURE: 'of another version', 'value': 'x'}, '[cannot be shown]'),
+    ],
+)
+def test_marked(marked: Any, words: str) -> None:
+    """What JSON has no value for is told in words, wherever it is, and as one thing."""
+    assert shown({'a': [marked]}) == {'a': [words]}
+    found = [
+        (each.path, each.old, each.new) for each in differences({'a': {'x': 1}}, {'a': marked})
+    ]
+    assert found == [('a', {'x': 1}, words)]
+    assert list(differences({'a': marked}, {'a': dict(marked)})) == []
+
+
+def test_changed_file() -> None:
+    """A file that has another content is told from the one before."""
+    old, new = ({'a': {**FILE, 'hash': text * 8}} for text in ('ab', 'cd'))
+    [found] = differences(old, new)
+    assert (found.old, found.new) == ('[file abababab]', '[file cdcdcdcd]')

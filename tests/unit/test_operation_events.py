@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stacks.operation.differences import SECRET_SIGNATURE, SIGNATURE
+from stacks.operation.marks import SECRET_SIGNATURE, SIGNATURE
 from stacks.operation.progress import Failure, Progress
 from tests.events import STACK, done, failed, pre, summary, told, urn
 
@@ -54,14 +54,15 @@ def test_own_and_providers(progress: Progress) -> None:
 def test_replace(progress: Progress, steps: tuple[str, ...]) -> None:
     """A replacement is seen once, from the begin of its first step to the end of its last one."""
     for op in steps:
-        progress.take(pre(op, urn('a'), old=OLD, new=NEW))
+        new = None if op == 'delete-replaced' else NEW
+        progress.take(pre(op, urn('a'), old=OLD, new=new))
         assert seen(progress) == [('a', 'replace', 'running')]
         assert progress.resources[0].seconds is None
-        progress.take(done(op, urn('a'), old=OLD, new=NEW))
+        progress.take(done(op, urn('a'), old=OLD, new=new))
     [found] = progress.resources
     assert (found.operation, found.state) == ('replace', 'done')
     assert found.seconds
-    assert [each.path for each in found.differences] == ['length']
+    assert [(each.path, each.old, each.new) for each in found.differences] == [('length', 8, 9)]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,10 @@ def test_failed(progress: Progress) -> None:
     progress.take(told('  ', STACK))
     progress.take(told('only a warning', urn('a'), severity='warning'))
     assert seen(progress) == [('a', 'create', 'failed')]
-    assert progress.failures == [Failure(urn('a'), 'no such thing')]
+    assert progress.failures == [
+        Failure(urn('a'), 'no such thing'),
+        Failure(STACK, 'update failed'),
+    ]
 
 
 def test_end_without_begin(progress: Progress) -> None:

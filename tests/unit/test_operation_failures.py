@@ -13,6 +13,7 @@ from tests.events import STACK, urn
 
 CLEAN = LogText(['planted'])
 TRACE = 'error: Program failed with an unhandled exception:\nTraceback\n  line\nKeyError: size'
+EXITED = 'an unhandled error occurred: program exited with non-zero exit code: {}'
 # For each row of the table: what Pulumi says, and what people read.
 SAID = [
     ("Stack 'dev' is missing configuration value 'token:size'", 'The inputs do not fit'),
@@ -22,7 +23,8 @@ SAID = [
     ),
     ("no resource plugin 'pulumi-resource-aws' found", 'A plugin that the program needs'),
     ('error: incorrect passphrase', 'The service cannot read its state'),
-    ('x cannot be deleted\nbecause it is protected', 'A resource is protected by the program'),
+    (EXITED.format(3), 'The program ended before its time, with the exit code 3.'),
+    (EXITED.format(-1), 'The program was killed before its end'),
     (TRACE, 'The program has a defect: KeyError: size'),
 ]
 
@@ -35,7 +37,7 @@ def describe(text: str, *found: Failure, error: type[Exception] = ProgramFailedE
 def test_table(text: str, words: str) -> None:
     """What Pulumi says is told in our words, by an event and by an error alike."""
     assert describe(f'code: 255\nstdout: \nstderr: {text}\n').startswith(words)
-    assert describe('whatever', Failure(STACK, text)).startswith(words)
+    assert describe('', Failure(STACK, text)).startswith(words)
 
 
 def test_whole_table() -> None:
@@ -85,6 +87,42 @@ def test_resource() -> None:
         'resource': 'a',
         'detail': 'error: no\n\n  Error: no such thing\n'.rstrip('\n'),
     }
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        (
+            'resource "u::a" cannot be deleted\nbecause it is protected. To unprotect it, '
+            "use the command:\n`pulumi state unprotect 'u::a'`",
+            'a cannot be removed, as the program protected it.',
+        ),
+        (
+            'unable to replace resource "u::a"\nas it is currently marked for protection. To '
+            'unprotect the resource, remove the `protect` flag',
+            'a cannot be replaced, as the program protects it.',
+        ),
+        (
+            'unable to replace resource "u::a" as part of replacing "u::b" as it is currently '
+            'marked for protection. To unprotect the resource, remove the `protect` flag',
+            'a cannot be replaced, as the program protects it.',
+        ),
+    ],
+)
+def test_protected(text: str, words: str) -> None:
+    """A resource that is protected is named, with what to do, and without Pulumi's commands."""
+    told = failures.describe(ProgramFailedError('x'), [Failure(urn('a'), text)], CLEAN)
+    assert told['resource'] == 'a'
+    assert told['message'].startswith(words)
+
+
+@pytest.mark.parametrize('echo', ['update failed', EXITED.format(1)])
+def test_echoes(echo: str) -> None:
+    """What Pulumi says beside an error is no error, unless there is no other."""
+    beside, real = Failure('', echo), Failure(STACK, 'no such thing')
+    assert describe('x', beside, real) == describe('x', real, beside) == 'no such thing'
+    assert describe('code: 255\nstderr: error: no such thing', beside) == 'no such thing'
+    assert describe('code: 255\nstderr: ', beside) == describe(echo)
 
 
 def test_secrets() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -58,10 +60,23 @@ def test_long_line() -> None:
         ([KEY], json.dumps(KEY), '"[secret]"'),
         (['say "ä"'], json.dumps({'key': 'say "ä"'}), '{"key": "[secret]"}'),
         (['say "ä"'], '{"key": "say \\"ä\\""}', '{"key": "[secret]"}'),
+        (['it\'s "a"\\b'], repr({'key': 'it\'s "a"\\b'}), "{'key': '[secret]'}"),
+        ([KEY], repr(KEY), "'[secret]'"),
+        ([' planted\t\n'], 'a planted value', 'a [secret] value'),
+        (['first\n  second\t'], 'a second value', 'a [secret] value'),
+        (
+            ['pla/nt ed&'],
+            f'{quote("pla/nt ed&")} {quote("pla/nt ed&", safe="")}',
+            '[secret] [secret]',
+        ),
+        (['pla/nt ed&'], urlencode({'key': 'pla/nt ed&'}), 'key=[secret]'),
+        (['planted??>'], 'Basic cGxhbnRlZD8/Pg== cGxhbnRlZD8_Pg', 'Basic [secret] [secret]'),
+        (['planted\n'], b64encode(b'planted').decode(), '[secret]'),
+        (['1', 'abc', 'true'], 'MQ== YWJj dHJ1ZQ==', 'MQ== YWJj dHJ1ZQ=='),
     ],
 )
 def test_secrets(secrets: list[str], given: str, expected: str) -> None:
-    """A known secret shows nowhere: not within others, across escapes, in lines or in JSON."""
+    """A known secret shows nowhere: within others, across escapes, in lines, in other forms."""
     assert LogText(secrets).line(given) == expected
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
 
-from rest import errors
-from tests.paths import ROOT
 from tests.problem import assert_problem
 from tests.rest_client import NEW, Client
 from web.identity import Caller
 
-CONFLICT = re.compile(r"ConflictError\(\s*'([a-z-]+)'")
 LOOKS = [
     *('/v1/programs', '/v1/programs/token', '/v1/stacks', '/v1/stacks/web'),
     *('/v1/stacks/web/outputs', '/v1/stacks/web/runs', '/v1/runs', '/v1/runs/run_0001'),
@@ -238,13 +234,3 @@ def test_other_programs(rest: Client) -> None:
     assert other.create('mine').status_code == 403
     same = Client(rest.platform, Caller('eve', 'reader', frozenset({'token'})))
     assert [each['name'] for each in same.simulate_get('/v1/programs').json['items']] == ['token']
-
-
-def test_every_type_is_explained() -> None:
-    """The reference has a line for each type of error that the code has."""
-    sources = [*(ROOT / 'stacks').rglob('*.py'), ROOT / 'tests' / 'fake_platform.py']
-    conflicts = {kind for each in sources for kind in CONFLICT.findall(each.read_text())}
-    kinds = conflicts | {kind for _, kind in errors.KINDS.values()} | {'invalid', 'beyond-end'}
-    reference = (ROOT / 'docs' / 'rest.md').read_text()
-    assert 'run-in-progress' in kinds
-    assert not [kind for kind in kinds if f'| `{errors.TYPES}{kind}` |' not in reference]

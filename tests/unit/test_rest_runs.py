@@ -115,6 +115,16 @@ def test_history(rest: Client) -> None:
     assert oldest.json['next'] is None
 
 
+def test_history_of_a_name(rest: Client) -> None:
+    """What was done with a stack that is gone is no history of another one of its name."""
+    rest.create_whole()
+    rest.simulate_delete('/v1/stacks/web', query_string='destroy=false')
+    second = rest.create_whole()
+    path = '/v1/stacks/web/runs'
+    assert [each['id'] for each in rest.simulate_get(path).json['items']] == [second]
+    assert len(rest.simulate_get('/v1/runs', query_string='stack=web').json['items']) == 2
+
+
 @pytest.mark.parametrize(
     ('query', 'count'),
     [

@@ -49,7 +49,7 @@ def test_durations(text: str, seconds: int) -> None:
     'text',
     [
         *('', '0s', '8', 'h', '-1h', '1.5h', ' 8h', '8h\n', '8H', '1w', 'P', 'PT', 'P0D', 'PT8'),
-        *('36501d', '99999999d', '999999999h', 'P999999D', 'one'),
+        *('36501d', '99999999d', '999999999h', 'P999999D', 'one', '8٣h', 'PT٣H'),
     ],
 )
 def test_no_durations(text: str) -> None:
@@ -90,6 +90,8 @@ def test_refused_ttl(ttl: str, words: str) -> None:
         ('2030-01-31T12:00:00Z', datetime(2030, 1, 31, 12)),
         ('2030-01-31T12:00:00z', datetime(2030, 1, 31, 12)),
         ('2030-01-31T12:00:00+02:00', datetime(2030, 1, 31, 10)),
+        ('2030-01-31t12:00:00.5Z', datetime(2030, 1, 31, 12, microsecond=500_000)),
+        ('2030-01-31T12:00:00.123456789-00:30', datetime(2030, 1, 31, 12, 30, 0, 123_456)),
     ],
 )
 def test_moments(text: str, expected: datetime) -> None:
@@ -100,12 +102,25 @@ def test_moments(text: str, expected: datetime) -> None:
 
 @pytest.mark.parametrize(
     'text',
-    ['', '2030-01-31T12:00:00', 'tomorrow', '0001-01-01T00:00:00+14:00', '2030-02-30T00:00Z'],
+    [
+        *('', 'tomorrow', '0001-01-01T00:00:00+14:00', '2030-02-30T00:00:00Z'),
+        *('2030-01-31', '2030-01-31T12:00:00', '2030-01-31T12:00Z', '20300131T120000Z'),
+        *('2030-01-31 12:00:00Z', '2030-W05-4T12:00:00Z', '2030-01-31T24:00:00Z'),
+        *('2030-01-31T12:00:00,5Z', '2030-01-31T12:00:00.Z', '2030-01-31T12:00:00ZZ'),
+        *('2030-01-31T12:00:00+0200', '2030-01-31T12:00:00+02:00:30', '203٣-01-31T12:00:00Z'),
+    ],
 )
 def test_no_moments(text: str) -> None:
     """What is no moment, tells no zone or is of no year that there is, is refused."""
     with pytest.raises(InvalidError, match='/expires_at must be a moment as'):
         lifetime.at(FREE, text)
+
+
+@pytest.mark.parametrize('text', ['2020-01-31T12:00:00Z', '0001-01-01T00:00:00Z'])
+def test_past(text: str) -> None:
+    """A moment that is over is refused, as it would destroy the stack at once."""
+    with pytest.raises(InvalidError, match='/expires_at must be in the future'):
+        editing.columns(FREE, {'expires_at': text})
 
 
 def test_too_late() -> None:

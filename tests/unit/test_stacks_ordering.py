@@ -126,9 +126,18 @@ def test_run_in_progress(site: Site) -> None:
 def test_operations(site: Site, operation: str) -> None:
     """Each operation goes with the stack's inputs, and is its last run from then on."""
     ended(site, site.platform.create(ANNA, order()))
-    run = site.platform.start(ANNA, 'one', NewRun(operation, accept=True))
-    assert (run.operation, run.accept, run.inputs['team']) == (operation, True, 'red')
+    run = site.platform.start(ANNA, 'one', NewRun(operation))
+    assert (run.operation, run.accept, run.inputs['team']) == (operation, False, 'red')
     assert site.stack('one').last_run == run.id
+
+
+@pytest.mark.parametrize('operation', ['preview', 'update', 'destroy'])
+def test_accept(site: Site, operation: str) -> None:
+    """A refresh may take over what it finds; to ask that of another operation is a mistake."""
+    ended(site, site.platform.create(ANNA, order()))
+    with pytest.raises(InvalidError, match='/accept is for a refresh'):
+        site.platform.start(ANNA, 'one', NewRun(operation, accept=True))
+    assert site.platform.start(ANNA, 'one', NewRun('refresh', accept=True)).accept
 
 
 def test_unknown_operation(site: Site) -> None:

@@ -178,6 +178,16 @@ def test_log(site: Site, run: Run, limit: int) -> None:
     assert site.platform.log(ANNA, run.id, offset, limit).complete
 
 
+def test_any_offset(site: Site, run: Run) -> None:
+    """Wherever a part begins, the next one begins where its text ends."""
+    whole = 'ä line\n🙂 €\n'.encode()
+    write(site, run, whole.decode(), state='succeeded', ended_at=now())
+    for offset in range(len(whole)):
+        part = site.platform.log(ANNA, run.id, offset, 1000)
+        assert (part.next, part.complete) == (len(whole), True)
+        assert part.text == whole[offset:].decode(errors='ignore')
+
+
 def test_offset_beyond_the_end(site: Site, run: Run) -> None:
     """An offset that no log has is refused."""
     write(site, run, 'text\n')

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from settings import Settings
 from stacks import service
 from stacks.catalogue import Catalogue
 from stacks.errors import UnavailableError
+from stacks.operation.engines import Engines
 from stacks.requests import StackFilter
 from stacks.running import presence
 from stacks.service import Service
+from stacks.store import database
 from stacks.store.database import FILE
 from tests.doers import await_that
 from tests.records import ANNA
@@ -86,6 +90,42 @@ def test_wrong_passphrase(begin: Begin, caplog: pytest.LogCaptureFixture) -> Non
     with caplog.at_level(logging.ERROR):
         await_that(lambda: 'another passphrase' in caplog.text)
     assert not is_up(second)
+    assert_told(second, 'encrypted with another passphrase: set the one')
+
+
+def assert_told(found: Service, words: str) -> None:
+    """Assert that callers and readiness get to know why a service does not come up."""
+    await_that(lambda: found.obstacle() != service.COMING_UP)
+    told = found.obstacle()
+    assert told is not None
+    assert told.startswith('The platform cannot come up. ')
+    assert words in told
+    with pytest.raises(UnavailableError, match=re.escape(told)):
+        found.platform.stack(ANNA, 'one')
+
+
+def test_later_version(begin: Begin, tmp_path: Path) -> None:
+    """With a database that a later version has changed it does not come up, and says so."""
+    opened = database.connect('', tmp_path)
+    with opened.writing() as connection:
+        connection.execute(sa.text("UPDATE platform_version SET version_num = '9999'"))
+    opened.close()
+    assert_told(begin(), 'of another version of this service: start that version')
+
+
+def test_no_database(begin: Begin) -> None:
+    """Without its database it does not come up, and says no part of where that should be."""
+    found = begin(database_url='postgresql://ann:planted@127.0.0.1:1/planted')
+    assert_told(found, 'it is not where DATABASE_URL says')
+    assert 'planted' not in str(found.obstacle())
+    assert '127.0.0.1' not in str(found.obstacle())
+
+
+def test_no_passphrase(begin: Begin, tmp_path: Path) -> None:
+    """Without a file that it needs it does not come up, and says which ones these are."""
+    found = begin(passphrase_file=str(tmp_path / 'none'))
+    assert_told(found, 'STATE_DIR or the file of the passphrase')
+    assert str(tmp_path) not in str(found.obstacle())
 
 
 def test_database_mended(begin: Begin, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -93,8 +133,24 @@ def test_database_mended(begin: Begin, tmp_path: Path, caplog: pytest.LogCapture
     (tmp_path / FILE).write_bytes(b'no database ' * 1000)
     found = begin()
     await_that(lambda: 'cannot come up' in caplog.text)
+    assert_told(found, 'or its file is damaged')
     (tmp_path / FILE).unlink()
     await_that(lambda: is_up(found))
+    assert found.obstacle() is None
+
+
+def test_leftovers_mended(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that cannot end what dead ones have left tries again before it serves."""
+    failures = [OSError('no space left')]
+
+    def end_leftovers(_: Engines) -> None:
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(Engines, 'end_leftovers', end_leftovers)
+    found = begin()
+    await_that(lambda: is_up(found))
+    assert failures == []
 
 
 def test_presence_mended(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:

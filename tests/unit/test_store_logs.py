@@ -71,16 +71,20 @@ def test_removed_with_its_run(site: Site, run: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ('data', 'is_last', 'text'),
+    ('data', 'is_last', 'expected'),
     [
-        (b'one\ntwo\nthr', False, 'one\ntwo\n'),
-        (b'one\ntwo\nthr', True, 'one\ntwo\nthr'),
-        (b'no end', False, 'no end'),
-        (b'', False, ''),
-        ('€'.encode()[:2], False, ''),
-        ('a€'.encode()[:3], False, 'a'),
+        (b'one\ntwo\nthr', False, ('one\ntwo\n', 8)),
+        (b'one\ntwo\nthr', True, ('one\ntwo\nthr', 11)),
+        (b'no end', False, ('no end', 6)),
+        (b'', False, ('', 0)),
+        ('€'.encode()[:2], False, ('', 0)),
+        ('a€'.encode()[:3], False, ('a', 1)),
+        ('€a'.encode()[1:], False, ('a', 3)),
+        ('🙂\nä'.encode()[1:], False, ('\n', 4)),
+        ('🙂\nä'.encode()[3:], True, ('\nä', 4)),
+        ('€'.encode()[1:], True, ('', 2)),
     ],
 )
-def test_whole_lines(data: bytes, is_last: bool, text: str) -> None:
-    """A piece ends with a line where it has one, and never within a letter."""
-    assert logs.whole_lines(data, is_last) == text
+def test_whole_lines(data: bytes, is_last: bool, expected: tuple[str, int]) -> None:
+    """A piece ends with a line where it has one; it neither begins nor ends within a letter."""
+    assert logs.whole_lines(data, is_last) == expected

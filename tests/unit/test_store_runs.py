@@ -138,6 +138,20 @@ def test_run_filters(site: Site) -> None:
             assert [row.id for row in page] == expected
 
 
+def test_runs_of_a_stack(site: Site) -> None:
+    """A stack has its own runs alone, not those of one before it that had its name."""
+    first, _ = queue(site, 'a', 'b')
+    with site.database.writing() as connection:
+        stacks.remove(connection, site.stack('a').id)
+    [second] = queue(site, 'a')
+    with site.database.reading() as connection:
+        for where, expected in (
+            (RunFilter('a', is_kept=True), [second]),
+            (RunFilter('a'), [second, first]),
+        ):
+            assert [row.id for row in runs.page(connection, where, None, 9, None)] == expected
+
+
 @pytest.mark.parametrize('limit', [1, 2, 3, 7, 8])
 def test_stack_pages(site: Site, limit: int) -> None:
     """Pages have each stack once, by name."""

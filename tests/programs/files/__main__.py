@@ -1,7 +1,9 @@
 """Files in the folder that FILES names, one resource each."""
 
 import os
+import signal
 from pathlib import Path
+from urllib.parse import quote
 
 import pulumi
 from kept_file import KeptFile, obey
@@ -11,6 +13,10 @@ folder = Path(os.environ['FILES'])
 stack = pulumi.get_stack()
 if pulumi.runtime.is_dry_run():
     obey({'path': folder / stack}, 'preview')
+if (folder / 'exit').exists():
+    os._exit(3)
+if (folder / 'killed').exists():
+    os.kill(os.getpid(), signal.SIGKILL)
 files = [
     KeptFile(
         name,
@@ -24,5 +30,11 @@ files = [
 print(f'the token is {config.require("token")}')
 pulumi.export('paths', [each.path for each in files])
 pulumi.export('token', config.require_secret('token'))
+if (folder / 'marked').exists():
+    pulumi.export('limits', [float('nan'), float('inf')])
+    pulumi.export('page', pulumi.StringAsset('hello'))
+if (folder / 'quoting').exists():
+    token = config.require('token')
+    print(f'{token!r}; {token.strip()}; {quote(token)}')
 if (folder / 'careless').exists():
     pulumi.export('careless', config.require('token'))
