@@ -237,6 +237,9 @@ def main() -> int:
     except (SettingsError, engine.EngineError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print('Interrupted before it served.', file=sys.stderr)
+        return 130
     request_log.configure(settings.log_level, settings.log_format)
     start_platform()
     kind = IPv6Server if ':' in settings.host else Server

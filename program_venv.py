@@ -9,8 +9,6 @@ from __future__ import annotations
 import fcntl
 import functools
 import hashlib
-import os
-import re
 import shutil
 import subprocess
 import sys
@@ -21,13 +19,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from engine import guard, pip
 from warm_pulumi.processes import kill_session
 
 LIMIT = 600.0
 # Seconds between two looks at whether another process is done; the kernel tells nobody.
 LOOK_EVERY = 0.1
-# What would have packages of elsewhere count as installed, or go elsewhere.
-FOREIGN = re.compile('PYTHON|PIP_(TARGET|PREFIX|ROOT|USER|PYTHON)$')
 # In a complete venv: the fingerprint of what it was made from.
 STAMP = '.complete'
 
@@ -116,8 +113,8 @@ def _make(program: Path, ends_at: float) -> None:
     fresh = Path(tempfile.mkdtemp(dir=_venvs(program)))
     run = functools.partial(_run, cwd=program, ends_at=ends_at)
     run([sys.executable, '-m', 'venv', str(fresh)])
-    pip = [str(fresh / 'bin' / 'python3'), '-m', 'pip', '--disable-pip-version-check', '--no-input']
-    run([*pip, 'install', '--quiet', '-r', 'requirements.txt'])
+    install = [str(fresh / 'bin' / 'python3'), '-m', 'pip', 'install', '--quiet', '--no-input']
+    run([*install, '--disable-pip-version-check', '-r', 'requirements.txt'])
     (fresh / STAMP).write_text(wanted)
     link = fresh / 'link'
     link.symlink_to(fresh.relative_to(program))
@@ -142,29 +139,32 @@ def _remove_all_but(current: Path | None, program: Path) -> None:
 
 def _run(command: list[str], cwd: Path, ends_at: float) -> None:
     """Run a step to its end, or kill it and all that it started."""
-    try:
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env={name: value for name, value in os.environ.items() if not FOREIGN.match(name)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding='utf-8',
-            errors='replace',
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise VenvError(str(error)) from error
-    try:
-        said, _ = process.communicate(timeout=max(0.0, ends_at - time.monotonic()))
-    except subprocess.TimeoutExpired as error:
-        raise VenvLateError(
-            f'{" ".join(command)} did not end in time; `make serve` makes the venv ahead'
-        ) from error
-    finally:
-        kill_session(process.pid)
-        process.wait()
+    left = max(0.0, ends_at - time.monotonic())
+    with guard.life() as life:
+        try:
+            process = subprocess.Popen(
+                # It ends the step where this process is killed, or stopped for longer than that.
+                guard.guarded(command, left + guard.GRACE),
+                cwd=cwd,
+                env=pip.environment(),
+                stdin=life,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding='utf-8',
+                errors='replace',
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise VenvError(str(error)) from error
+        try:
+            said, _ = process.communicate(timeout=left)
+        except subprocess.TimeoutExpired as error:
+            raise VenvLateError(
+                f'{" ".join(command)} did not end in time; `make serve` makes the venv ahead'
+            ) from error
+        finally:
+            kill_session(process.pid)
+            process.wait()
     if process.returncode != 0:
         raise VenvError(f'{" ".join(command)} ended with {process.returncode}:\n{said}')
 
@@ -174,7 +174,7 @@ def main(arguments: list[str]) -> int:
     try:
         for program in arguments:
             ensure(Path(program).absolute())
-    except VenvError as error:
+    except (VenvError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

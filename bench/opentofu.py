@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine import build, golang
 from engine.compiler import FLAGS
+from engine.work import under_way
 
 HERE = Path(__file__).resolve().parent
 TOFU = 'github.com/opentofu/opentofu/cmd/tofu'
@@ -56,7 +57,8 @@ def build_peer(environ: Mapping[str, str] = os.environ) -> Path:
 
 def _go_build(package: str, module: Path, target: Path, environ: Mapping[str, str]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    go = golang.toolchain(build.cache_folder(environ), environ)
+    with under_way() as work:
+        go = golang.toolchain(build.cache_folder(environ), work, environ)
     unfinished = target.with_suffix('.unfinished')
     subprocess.run(
         [go, 'build', *FLAGS, '-ldflags', '-s -w', '-o', str(unfinished), package],

@@ -8,11 +8,9 @@ frees when its holder dies, makes a second builder wait for the first.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,13 +19,12 @@ from typing import TextIO
 
 from engine import golang
 from engine.compiler import FLAGS, Compiler, Module
-from engine.errors import EngineUnusableError
+from engine.errors import CacheError, EngineUnusableError
 from engine.work import Work
 
 SOURCES = Path(__file__).resolve().parent
 PULUMI_VERSION = 'v3.259.0'
 SDK = 'github.com/pulumi/pulumi/sdk/v3'
-SCRIPTS_DEADLINE = 5 * 60.0
 LDFLAGS = f'-s -w -X {SDK}/go/common/version.Version={PULUMI_VERSION}'
 
 
@@ -50,8 +47,10 @@ SCRIPTS = ('python/cmd/pulumi-language-python-exec', 'python/dist/pulumi-resourc
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the folder that holds this machine's builds (it may not exist yet)."""
-    home = environ.get('XDG_CACHE_HOME') or Path(environ.get('HOME', '~')).expanduser() / '.cache'
-    return Path(home) / 'learn-auto-api' / 'engine'
+    home = Path(environ.get('XDG_CACHE_HOME', ''))
+    if not home.is_absolute():  # The XDG specification has such ones ignored.
+        home = Path(environ.get('HOME', '~')).expanduser() / '.cache'
+    return home / 'learn-auto-api' / 'engine'
 
 
 def fingerprint() -> str:
@@ -86,14 +85,18 @@ def build(work: Work, environ: Mapping[str, str] = os.environ) -> Path:
 
     Safe to call from several processes at once: one builds and the others wait for it.
 
-    Raises EngineMissingError when there is no Go to be had, BuildError when a step fails.
+    Raises EngineMissingError when there is no Go to be had, BuildError when a step fails,
+    CacheError when there is no folder for it.
     """
     folder = cache_folder(environ)
-    folder.mkdir(parents=True, exist_ok=True)
     final = folder / fingerprint()
-    with work.alone(folder / 'build.lock', 'builds the Pulumi engine'):
-        if not final.is_dir():
-            _build_into(final, environ, work)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with work.alone(folder / 'build.lock', 'builds the Pulumi engine'):
+            if not final.is_dir():
+                _build_into(final, environ, work)
+    except OSError as error:
+        raise CacheError(folder, error) from error
     return final / 'bin'
 
 
@@ -105,11 +108,11 @@ def _go_sources() -> Iterator[Path]:
 def _build_into(final: Path, environ: Mapping[str, str], work: Work) -> None:
     _remove_unfinished(final.parent)
     log = final.parent / f'{final.name}.log'
-    unfinished = Path(tempfile.mkdtemp(prefix=f'{final.name}.unfinished-', dir=final.parent))
     work.progress.say(
         'Building the Pulumi engine from Go modules. The first time takes some minutes; '
         f'after that it is kept.\n  into {final}\n  log  {log}'
     )
+    unfinished = Path(tempfile.mkdtemp(prefix=f'{final.name}.unfinished-', dir=final.parent))
     try:
         with log.open('w') as output:
             _make_all(unfinished / 'bin', environ, work, output)
@@ -128,11 +131,11 @@ def _remove_unfinished(folder: Path) -> None:
 
 def _make_all(bin_folder: Path, environ: Mapping[str, str], work: Work, log: TextIO) -> None:
     bin_folder.mkdir()
-    go = golang.toolchain(cache_folder(environ), environ)
-    go_environ = golang.build_environment(environ)
+    go = golang.toolchain(cache_folder(environ), work, environ)
+    compiler = Compiler(go, golang.build_environment(environ), work, log)
     first, *others = MODULES
-    Compiler(go, go_environ, work, log).build_all(first, others, LDFLAGS, bin_folder)
-    _copy_scripts(go, bin_folder, go_environ)
+    compiler.build_all(first, others, LDFLAGS, bin_folder)
+    _copy_scripts(compiler.source_of(f'{SDK}@{PULUMI_VERSION}', first), bin_folder)
     _lay_out_plugins(bin_folder)
 
 
@@ -144,17 +147,8 @@ def _lay_out_plugins(bin_folder: Path) -> None:
         (plugin / binary).symlink_to(Path('..', '..', 'bin', binary))
 
 
-def _copy_scripts(go: str, bin_folder: Path, environ: Mapping[str, str]) -> None:
-    listing = subprocess.run(
-        [go, 'mod', 'download', '-json', f'{SDK}@{PULUMI_VERSION}'],
-        cwd=SOURCES / 'pulumi',
-        env=dict(environ),
-        check=True,
-        capture_output=True,
-        timeout=SCRIPTS_DEADLINE,
-    )
-    module = Path(json.loads(listing.stdout)['Dir'])
+def _copy_scripts(sdk: Path, bin_folder: Path) -> None:
     for script in SCRIPTS:
         target = bin_folder / Path(script).name
-        shutil.copyfile(module / script, target)
+        shutil.copyfile(sdk / script, target)
         target.chmod(0o755)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+
+from engine.guard import guarded
 
 STEP_DEADLINE = 45 * 60.0
 LAST_LINES = 10
 
 
 class StoppedError(Exception):
-    """The set-up is being given up, so nothing new is started."""
+    """The set-up is being given up, for another reason than what was asked for here."""
 
 
 class FailedError(Exception):
@@ -28,12 +28,15 @@ class FailedError(Exception):
 
 
 class Children:
-    """Runs commands in threads; all that still runs is killed at the end of the block."""
+    """Runs commands in threads; all that still runs is ended at the end of the block.
+
+    Each has a guard, which does that also when this process is killed.
+    """
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[str]] = set()
         self._changing = threading.Lock()
-        self._stopped = False
+        self._stopped = threading.Event()
 
     def __enter__(self) -> Children:
         return self
@@ -42,11 +45,16 @@ class Children:
         self.stop()
 
     def stop(self) -> None:
-        """Kill all that runs, and let nothing more start."""
+        """Have all end that runs, and let nothing more start."""
         with self._changing:
-            self._stopped = True
+            self._stopped.set()
             for process in self._running:
-                _kill(process)
+                _let_go(process)
+
+    def pause(self, seconds: float) -> None:
+        """Wait; raises StoppedError where the block is at its end, or comes to it meanwhile."""
+        if self._stopped.wait(seconds):
+            raise StoppedError
 
     @contextmanager
     def stopped_by_errors(self) -> Iterator[None]:
@@ -64,26 +72,28 @@ class Children:
         cwd: Path | None = None,
         environ: Mapping[str, str] | None = None,
         on_line: Callable[[str], object] = lambda line: None,
+        deadline: float = STEP_DEADLINE,
     ) -> int:
-        """Run a command to its end and return its exit code.
+        """Run a command to its end and return its exit code, as a shell does.
 
-        on_line: called with each line that the command says.
+        on_line: called with each line that the command says. deadline: the seconds that it has.
 
-        Raises StoppedError where the block is at its end; OSError when it cannot be started.
+        Raises StoppedError where it is stopped, or was before, FailedError when it cannot start.
         """
-        process = self._start(command, cwd, environ)
-        late = threading.Timer(STEP_DEADLINE, _kill, [process])
-        late.daemon = True
-        late.start()
+        process = self._start(guarded(command, deadline), cwd, environ)
         try:
             assert process.stdout is not None
-            for line in process.stdout:
-                on_line(line.rstrip('\n'))
-            return process.wait()
+            with process.stdout:
+                for line in process.stdout:
+                    on_line(line.rstrip('\n'))
         finally:
-            late.cancel()
             with self._changing:
                 self._running.discard(process)
+                _let_go(process)
+            code = process.wait()
+        if code != 0 and self._stopped.is_set():
+            raise StoppedError
+        return code
 
     def check(
         self,
@@ -92,6 +102,7 @@ class Children:
         cwd: Path | None = None,
         environ: Mapping[str, str] | None = None,
         on_line: Callable[[str], object] = lambda line: None,
+        deadline: float = STEP_DEADLINE,
     ) -> None:
         """Run a command that has to succeed; see run().
 
@@ -103,31 +114,35 @@ class Children:
             on_line(line)
             lines.append(line)
 
-        if self.run(command, cwd=cwd, environ=environ, on_line=take) != 0:
+        code = self.run(command, cwd=cwd, environ=environ, on_line=take, deadline=deadline)
+        if code != 0:
             raise FailedError(list(lines))
 
     def _start(
         self, command: Sequence[str], cwd: Path | None, environ: Mapping[str, str] | None
     ) -> subprocess.Popen[str]:
         with self._changing:
-            if self._stopped:
+            if self._stopped.is_set():
                 raise StoppedError
-            process = subprocess.Popen(
-                command,
-                cwd=cwd,
-                env=None if environ is None else dict(environ),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding='utf-8',
-                errors='replace',
-                start_new_session=True,  # So that its own children can be killed with it.
-            )
+            try:
+                process = subprocess.Popen(
+                    command,
+                    cwd=cwd,
+                    env=None if environ is None else dict(environ),
+                    stdin=subprocess.PIPE,  # What the guard lives by.
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    encoding='utf-8',
+                    errors='replace',
+                    start_new_session=True,  # Ctrl-C is for this process to hear.
+                )
+            except OSError as error:
+                raise FailedError([str(error)]) from error
             self._running.add(process)
             return process
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+def _let_go(process: subprocess.Popen[str]) -> None:
+    """Have a process end, by its guard, if it has not."""
+    assert process.stdin is not None
+    process.stdin.close()

@@ -7,6 +7,7 @@ compile. The others share most packages with that one, so they are built after i
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from engine.children import FailedError, StoppedError
+from engine.children import FailedError
 from engine.errors import BuildError
 from engine.progress import Step
 from engine.work import Work
@@ -82,6 +83,20 @@ class Compiler:
             rest.result()
             list(pool.map(lambda module: self._build(module, ldflags, target, step), others))
 
+    def source_of(self, wanted: str, module: Module) -> Path:
+        """Return the folder of a module that one of ours requires, as in `example.com/it@v1.0.0`.
+
+        Raises BuildError when it cannot be had.
+        """
+        lines: list[str] = []
+        try:
+            self._run(['mod', 'download', '-json', wanted], module, lines.append)
+        except FailedError as error:
+            raise BuildError(wanted, Path(self._log.name), str(error)) from None
+        # Go may tell of a download before, on its other output.
+        said = '\n'.join(lines)
+        return Path(json.loads(said[said.index('{') : said.rindex('}') + 1])['Dir'])
+
     def _prepare(self, modules: Sequence[Module], known: set[str], step: Step) -> None:
         """Download what modules require, and count what is to be compiled beside `known`."""
         self._download(*modules)
@@ -90,10 +105,12 @@ class Compiler:
     def _download(self, *modules: Module) -> None:
         """Get what modules require. What cannot be had now, their builds ask for, and report."""
         for module in modules:
-            with self._work.progress.step(f'downloading for {module.name}', 'modules') as step:
+            with (
+                suppress(FailedError),
+                self._work.progress.step(f'downloading for {module.name}', 'modules') as step,
+            ):
                 step.total = len(REQUIRED.findall((module.folder / 'go.mod').read_text()))
-                with suppress(FailedError):
-                    self._run(['mod', 'download', '-x'], module, step.counting(DOWNLOADED))
+                self._run(['mod', 'download', '-x'], module, step.counting(DOWNLOADED))
 
     def _stale(self, module: Module) -> set[str]:
         """Return the packages that are to be compiled for the module's executables."""
@@ -129,12 +146,7 @@ class Compiler:
             self._note(line)
             on_line(line)
 
-        try:
-            self._work.children.check(
-                command, cwd=module.folder, environ=self._environ, on_line=take
-            )
-        except StoppedError:
-            raise BuildError(module.name, Path(self._log.name), '  stopped') from None
+        self._work.children.check(command, cwd=module.folder, environ=self._environ, on_line=take)
 
     def _note(self, line: str) -> None:
         print(line, file=self._log, flush=True)

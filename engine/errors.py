@@ -3,6 +3,7 @@
 EngineError
  ├── EngineMissingError    no pulumi, and no way to build one
  ├── EngineUnusableError   the pulumi that the user named does not run, or is too old
+ ├── CacheError            the folder that builds are kept in cannot be used
  └── BuildError            a build step failed; `log` has its output
 """
 
@@ -35,6 +36,16 @@ class EngineMissingError(EngineError):
 
 class EngineUnusableError(EngineError):
     """The pulumi that the PULUMI setting names cannot be used."""
+
+
+class CacheError(EngineError):
+    """The folder that builds are kept in cannot be used."""
+
+    def __init__(self, folder: Path, error: OSError) -> None:
+        super().__init__(
+            f'The Pulumi engine cannot be built into {folder}: {error}. Let this user write there, '
+            'and have some gigabytes free; or set XDG_CACHE_HOME to the full path of another one.'
+        )
 
 
 class BuildError(EngineError):

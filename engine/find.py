@@ -69,7 +69,7 @@ def set_up(
 
     work: what it is a part of; a set-up of its own when None.
 
-    Raises EngineUnusableError, EngineMissingError or BuildError.
+    Raises EngineUnusableError, EngineMissingError, CacheError or BuildError.
     """
     found = find(pulumi, environ)
     if found is None:

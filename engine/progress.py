@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 # Seconds between two looks of a terminal's reader, and of a log's.
@@ -58,7 +59,8 @@ class Progress:
 
     def __init__(self, title: str, out: TextIO | None = None) -> None:
         self._title = title
-        self._out = out or sys.stderr
+        # Python has none where it was started with a closed one.
+        self._out = out or sys.stderr or io.StringIO()
         self._is_terminal = self._out.isatty()
         self._steps: list[Step] = []
         self._started = time.monotonic()
@@ -94,7 +96,7 @@ class Progress:
         """Print lines that stay."""
         with self._writing:
             self._clear()
-            print(text, file=self._out, flush=True)
+            self._write(f'{text}\n')
 
     def line(self) -> str:
         """Return what is shown at the moment."""
@@ -114,14 +116,18 @@ class Progress:
     def _write_line(self) -> None:
         if self._is_terminal:
             width = shutil.get_terminal_size().columns - 1
-            self._out.write(self.line()[:width])
-            self._out.flush()
+            self._write(self.line()[:width])
         elif self._steps:
-            print(self.line(), file=self._out, flush=True)
+            self._write(f'{self.line()}\n')
 
     def _clear(self) -> None:
         if self._is_terminal:
-            self._out.write('\r\x1b[K')
+            self._write('\r\x1b[K')
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError):  # What nobody reads any more, or a full disk, stops no work.
+            self._out.write(text)
+            self._out.flush()
 
 
 def clock(seconds: float) -> str:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import fcntl
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from engine.children import Children
 from engine.progress import Progress
+
+# Seconds between two looks at a lock: who waits in the kernel cannot be told to give up.
+LOOK_EVERY = 0.2
+
+
+def interrupted_by_signals() -> None:
+    """Have SIGTERM and SIGHUP interrupt this process as Ctrl-C does; nohup's stay ignored."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
@@ -24,18 +36,27 @@ class Work:
         """Do the body while no other process does such work; show that one is waited for.
 
         lock: a file, which the kernel unlocks when its holder dies. what: the other one does.
+
+        Raises StoppedError when the set-up is given up before.
         """
         with lock.open('w') as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _locked(handle):
                 with self.progress.step(f'waiting for another process, which {what}'):
-                    fcntl.flock(handle, fcntl.LOCK_EX)
+                    while not _locked(handle):
+                        self.children.pause(LOOK_EVERY)
             yield
+
+
+def _locked(handle: TextIO) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager
 def under_way() -> Iterator[Work]:
-    """Show what is done in the block; at its end, whatever still runs is killed."""
+    """Show what is done in the block; at its end, whatever still runs is ended."""
     with Progress('Setting up') as progress, Children() as children:
         yield Work(progress, children)

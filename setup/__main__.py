@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from pathlib import Path
 
 import engine
-from engine.work import Work, under_way
+from engine.children import StoppedError
+from engine.work import Work, interrupted_by_signals, under_way
 from setup import packages, system
 from setup.packages import PackagesError
 
@@ -24,11 +27,19 @@ PROGRAMS = {
 }
 
 
+def leave_own_venv() -> None:
+    """Go on with the Python that the checkout's venv is made from: the venv may be replaced."""
+    if Path(sys.prefix).resolve() == packages.VENV.resolve():
+        python = os.path.realpath(sys.executable)  # A venv's python is a link to that one.
+        os.execv(python, [python, '-m', 'setup', *sys.argv[1:]])
+
+
 def main(arguments: list[str]) -> int:
     """Set up for a purpose; return the exit code."""
     if len(arguments) != 1 or arguments[0] not in PROGRAMS:
         print(f'usage: python3 -m setup {{{",".join(PROGRAMS)}}}', file=sys.stderr)
         return 2
+    interrupted_by_signals()
     try:
         set_up(arguments[0])
     except (engine.EngineError, PackagesError) as error:
@@ -54,7 +65,8 @@ def set_up(purpose: str) -> None:
             pool.submit(_install, purpose, work),
         ]
         for part in as_completed(parts):
-            part.result()
+            with suppress(StoppedError):  # For a failure of the other part, which comes after it.
+                part.result()
 
 
 def _install(purpose: str, work: Work) -> None:
@@ -66,4 +78,5 @@ def _install(purpose: str, work: Work) -> None:
 
 
 if __name__ == '__main__':
+    leave_own_venv()
     sys.exit(main(sys.argv[1:]))

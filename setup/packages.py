@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from engine import pip
 from engine.children import FailedError
 from engine.progress import Step
 from engine.work import Work
@@ -27,9 +28,15 @@ REQUIREMENTS = {
         'requirements.lock',
     ],
 }
-PINNED = re.compile(r'^[\w.\[\]-]+==', re.MULTILINE)
+PINNED = re.compile(r'^([\w.-]+)(?:\[[\w,-]+\])?==', re.MULTILINE)
 # What pip says of each package that it takes.
 TAKEN = re.compile(r'\s*(Collecting|Requirement already satisfied:) .*')
+# What pip says where it reaches no index, among other things.
+NOT_FOUND = re.compile(
+    'No matching distribution|connection|timed out|name resolution', re.IGNORECASE
+)
+# Ends with an error that names the first of the packages that is not there.
+LOOK = 'import importlib.metadata as m, sys; [m.distribution(name) for name in sys.argv[1:]]'
 
 
 class PackagesError(Exception):
@@ -43,13 +50,14 @@ def install(purpose: str, work: Work) -> None:
 
     Raises PackagesError.
     """
-    with work.alone(ROOT / '.setup.lock', 'installs the Python packages'):
-        complete = _complete_for()
-        if complete and _includes(complete, purpose):
-            return
-        # pip counts what it gets; that it then installs all of it, which takes longer, at once.
-        with work.progress.step('Python packages', 'packages', is_even=False) as step:
-            _make(purpose, bool(complete), work, step)
+    try:
+        with work.alone(ROOT / '.setup.lock', 'installs the Python packages'):
+            _install(purpose, work)
+    except OSError as error:
+        raise PackagesError(
+            f'The Python packages cannot be installed into {VENV}: {error}. '
+            f'Let this user write into {ROOT}, and have a gigabyte free there.'
+        ) from error
 
 
 def make_venv_of(program: str, work: Work) -> None:
@@ -61,6 +69,15 @@ def make_venv_of(program: str, work: Work) -> None:
     """
     with work.progress.step(f'Python packages of {program}') as step:
         _run([str(PYTHON), '-m', 'program_venv', program], work, step)
+
+
+def _install(purpose: str, work: Work) -> None:
+    complete = _complete_for()
+    if complete and _includes(complete, purpose):
+        return
+    # pip counts what it gets; that it then installs all of it, which takes longer, at once.
+    with work.progress.step('Python packages', 'packages', is_even=False) as step:
+        _make(purpose, bool(complete), work, step)
 
 
 def _includes(whole: str, part: str) -> bool:
@@ -83,20 +100,35 @@ def _make(purpose: str, is_begun: bool, work: Work, step: Step) -> None:
     step.total = len({name for file in files for name in PINNED.findall(file.read_text())})
     STAMP.unlink(missing_ok=True)
     if not is_begun:
+        if VENV.exists():
+            work.progress.say(f'  Replacing {VENV}, which is incomplete or for other versions')
         shutil.rmtree(VENV, ignore_errors=True)
         _run([sys.executable, '-m', 'venv', str(VENV)], work, step)
-    pip = [str(PYTHON), '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input']
-    _run([*pip, '--progress-bar', 'off', '-r', str(files[0])], work, step)
+    install = [str(PYTHON), '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input']
+    _run([*install, '--progress-bar', 'off', '-r', str(files[0])], work, step)
+    _insist_on(PINNED.findall(files[0].read_text()), work)
     STAMP.write_text(_fingerprint(purpose))
+
+
+def _insist_on(names: list[str], work: Work) -> None:
+    """Make sure that the venv has packages: a pip.conf may have sent them elsewhere."""
+    try:
+        work.children.check([str(PYTHON), '-I', '-c', LOOK, *names], cwd=ROOT)
+    except FailedError as error:
+        raise PackagesError(
+            f'pip did not install into {VENV}: {"".join(error.lines[-1:])}. '
+            f'Does its configuration name another folder? `{PYTHON} -m pip config list` shows it.'
+        ) from None
 
 
 def _run(command: list[str], work: Work, step: Step) -> None:
     try:
-        work.children.check(command, cwd=ROOT, on_line=step.counting(TAKEN))
+        work.children.check(
+            command, cwd=ROOT, environ=pip.environment(), on_line=step.counting(TAKEN)
+        )
     except FailedError as error:
-        raise PackagesError(
-            f'Installing the Python packages failed; is a package index in reach?\n{error}'
-        ) from None
+        question = ' Is a package index in reach?' if NOT_FOUND.search(str(error)) else ''
+        raise PackagesError(f'Installing the Python packages failed.{question}\n{error}') from None
 
 
 def _fingerprint(purpose: str) -> str:

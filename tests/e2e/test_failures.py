@@ -32,3 +32,23 @@ def test_missing_engine_at_start(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith('PULUMI=/nowhere/pulumi is not an executable')
     assert 'Traceback' not in done.stderr
+
+
+def test_interrupted_start() -> None:
+    """Ctrl-C while the engine is built ends the start with one line."""
+    code = (
+        'import sys, api, engine\n'
+        'def interrupted(*_): raise KeyboardInterrupt\n'
+        'engine.set_up = interrupted\n'
+        'sys.exit(api.main())\n'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        cwd=ROOT,
+        env={'PATH': '/usr/bin:/bin', 'PORT': '0'},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (130, 'Interrupted before it served.\n')

@@ -119,11 +119,7 @@ def test_two_processes(program: Path) -> None:
 
 def test_late(program: Path) -> None:
     """What does not end in time is killed with all that it started, and made anew next time."""
-    slow = program / 'slow'
-    slow.mkdir()
-    (slow / 'backend.py').write_text('import time\ntime.sleep(600)\n')
-    (slow / 'pyproject.toml').write_text(SLOW)
-    (program / 'requirements.txt').write_text('./slow\n')
+    slow_requirement(program)
     ensured = time.monotonic()
     with pytest.raises(VenvLateError, match='did not end in time'):
         ensure(program, limit=8)
@@ -133,8 +129,34 @@ def test_late(program: Path) -> None:
     ensure(program)
 
 
+def slow_requirement(program: Path) -> None:
+    """Have a program require a package whose build tells that it began, and does not end."""
+    slow = program / 'slow'
+    slow.mkdir()
+    began = f'open({str(program / "began")!r}, "w").close()'
+    (slow / 'backend.py').write_text(f'{began}\nimport time\ntime.sleep(600)\n')
+    (slow / 'pyproject.toml').write_text(SLOW)
+    (program / 'requirements.txt').write_text('./slow\n')
+
+
 def command_lines() -> list[str]:
     return [command_line(int(pid)) for pid in os.listdir('/proc') if pid.isdigit()]
+
+
+def test_killed_during_a_step(program: Path) -> None:
+    """A step ends with its maker, however that ends, and with all that the step has started."""
+    slow_requirement(program)
+    maker = subprocess.Popen([sys.executable, '-m', 'program_venv', program], cwd=ROOT)
+    ends_at = time.monotonic() + 60
+    while not (program / 'began').exists():
+        assert time.monotonic() < ends_at
+        time.sleep(0.05)  # nobody tells of a file
+    maker.kill()
+    maker.wait()
+    ends_at = time.monotonic() + 10
+    while [line for line in command_lines() if str(program) in line]:
+        assert time.monotonic() < ends_at
+        time.sleep(0.05)  # the kernel tells nobody of a grandchild
 
 
 def test_late_for_another(program: Path) -> None:

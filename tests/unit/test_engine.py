@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import engine
-from engine import BuildError, EngineMissingError, EngineUnusableError, build, errors
+from engine import (
+    BuildError,
+    CacheError,
+    EngineMissingError,
+    EngineUnusableError,
+    build,
+    errors,
+    golang,
+)
+from engine.progress import Progress
 from tests.paths import ROOT
 
 
@@ -146,8 +157,10 @@ def test_concurrent_builds(machine: dict[str, str], fake_go: Path, tmp_path: Pat
     assert len((tmp_path / 'builds').read_text().splitlines()) == len(executables())
 
 
-def test_failed_build(machine: dict[str, str], tmp_path: Path) -> None:
-    """A step that fails leaves no engine, and its log where the message says."""
+def test_failed_build(
+    machine: dict[str, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A step that fails leaves no engine, is not said to be done, and its log is where it says."""
     script(
         tmp_path / 'bin' / 'go',
         "import sys\nif sys.argv[1] == 'env': print('go1.99.0')\nelse: sys.exit('no proxy')",
@@ -155,7 +168,29 @@ def test_failed_build(machine: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(BuildError, match='no proxy') as caught:
         engine.set_up('', machine)
     assert 'no proxy' in caught.value.log.read_text()
+    assert 'downloading' not in capfd.readouterr().err
     assert build.built_bin(machine) is None
+    assert not list(build.cache_folder(machine).glob('*unfinished*'))
+
+
+@pytest.mark.parametrize('named', ['', 'cache', './cache'])
+def test_cache_that_is_no_whole_path(machine: dict[str, str], named: str) -> None:
+    """A relative XDG_CACHE_HOME is ignored: builds would be kept wherever somebody stands."""
+    folder = build.cache_folder({**machine, 'XDG_CACHE_HOME': named})
+    assert folder == Path(machine['HOME'], '.cache', 'learn-auto-api', 'engine')
+
+
+def test_build_ends_before_it_begins(
+    machine: dict[str, str], fake_go: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt while the build is announced leaves nothing half made."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, 'say', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        engine.set_up('', machine)
     assert not list(build.cache_folder(machine).glob('*unfinished*'))
 
 
@@ -173,6 +208,36 @@ def test_killed_build(machine: dict[str, str], fake_go: Path, tmp_path: Path) ->
     assert build.built_bin(machine) is None
     assert engine.set_up('', machine).source == 'built'
     assert not list(build.cache_folder(machine).glob('*unfinished*'))
+
+
+@pytest.mark.parametrize(
+    'go', ['no machine code', '#!/nowhere/sh', '#!/bin/sh\nsleep 600', '#!/bin/sh\nexit 1']
+)
+def test_go_that_does_not_answer(
+    machine: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: str
+) -> None:
+    """A Go on PATH that does not run here, or hangs, is passed over."""
+    monkeypatch.setattr(golang, 'VERSION_DEADLINE', 2)
+    monkeypatch.setenv('PIP_NO_INDEX', '1')
+    machine['PATH'] += ':/bin'
+    script(tmp_path / 'bin' / 'go', '').write_text(go)
+    with pytest.raises(EngineMissingError, match='the wheel that'):
+        engine.set_up('', machine)
+
+
+def test_scripts_that_cannot_be_had(machine: dict[str, str], fake_go: Path) -> None:
+    """Where the last step fails, the message has its log and Go's words too."""
+    fake_go.write_text(fake_go.read_text().replace('print(json', 'sys.exit("gone") #'))
+    with pytest.raises(BuildError, match='gone') as caught:
+        engine.set_up('', machine)
+    assert 'gone' in caught.value.log.read_text()
+
+
+def test_cache_that_cannot_be_written(machine: dict[str, str], fake_go: Path) -> None:
+    """Where builds cannot be kept, the message names the folder and another way."""
+    machine['XDG_CACHE_HOME'] = str(fake_go)
+    with pytest.raises(CacheError, match=f'{fake_go}.*XDG_CACHE_HOME'):
+        engine.set_up('', machine)
 
 
 def test_no_way(machine: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,6 +261,32 @@ def test_command_without_an_engine(machine: dict[str, str]) -> None:
     )
     assert done.returncode == 1
     assert done.stderr.startswith('PULUMI=/nowhere/pulumi')
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_command(
+    machine: dict[str, str], tmp_path: Path, number: signal.Signals
+) -> None:
+    """`python -m engine` that is interrupted says so in its last line, without a traceback."""
+    script(
+        tmp_path / 'bin' / 'go',
+        'import sys, time\n'
+        "if sys.argv[1] == 'env': sys.exit(print('go1.99.0'))\n"
+        f"open({str(tmp_path / 'began')!r}, 'w').close()\n"
+        'time.sleep(600)\n',
+    )
+    with subprocess.Popen(
+        [sys.executable, '-m', 'engine'], cwd=ROOT, env=machine, stderr=subprocess.PIPE, text=True
+    ) as process:
+        ends_at = time.monotonic() + 30
+        while not (tmp_path / 'began').exists():
+            assert time.monotonic() < ends_at
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.splitlines()[-1].startswith('Interrupted.')
+    assert 'Traceback' not in said
 
 
 def test_fingerprint_follows_sources(tmp_path: Path) -> None:

