@@ -56,6 +56,8 @@ def await_end(pids: list[int]) -> None:
 
 def hold(shared: Cluster) -> None:
     """Have every run wait in the middle of its operation."""
+    for mark in shared.files.glob('waiting-*'):  # Of a round before.
+        mark.unlink()
     (shared.files / 'slow').touch()
 
 
