@@ -90,7 +90,7 @@ class Steps:
 
     def _make_sure(self, stack: auto.Stack) -> None:
         """Bring the state up to what is there, where a run before this one was cut short."""
-        if self._task.is_unsure or self._task.is_repeated:
+        if self._task.was_cut_short:
             self._course.line('The last run was cut short: looking at what is there.')
             self._on_stack(
                 stack,
@@ -104,7 +104,7 @@ class Steps:
 
     def _unlocking(self, step: Callable[[], Result], unlock: Callable[[], object]) -> Result:
         """Do a step; where a dead owner left the stack locked, after unlocking it."""
-        ends_at = time.monotonic() + (DYING if self._task.is_repeated else 0.0)
+        ends_at = time.monotonic() + (DYING if self._task.was_cut_short else 0.0)
         while True:
             self._stop.check()
             try:
@@ -125,13 +125,13 @@ class Steps:
         return bool(owners) and all(each.is_dead(self._engine.idle) for each in owners)
 
     def _is_left_elsewhere(self, error: BusyError) -> bool:
-        """Tell whether the locks are another host's, whose service is known to have died."""
+        """Tell whether the locks are of runs of other hosts, which nobody does any more."""
         owners = locks.owners(str(error))
-        return bool(owners) and self._task.is_repeated and not any(map(_is_here, owners))
+        return bool(owners) and all(map(self._is_given_up, owners))
 
-
-def _is_here(owner: locks.Owner) -> bool:
-    return owner.is_here
+    def _is_given_up(self, owner: locks.Owner) -> bool:
+        # The database gives a stack to one service at a time, and this one has it now.
+        return not owner.is_here and (self._task.is_repeated or owner.host in self._task.hosts)
 
 
 def _insist_on_unprotected(stack: auto.Stack) -> None:

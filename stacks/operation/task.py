@@ -18,6 +18,7 @@ class Task:
     secrets: all that may not show, as the vault made them.
     is_unsure: an earlier run of the stack was cut short, so its state may be behind.
     is_repeated: the service that began this run has died.
+    hosts: those whose services may have left a lock on the stack when they were cut short.
     """
 
     run_id: str
@@ -31,6 +32,12 @@ class Task:
     accept: bool
     is_unsure: bool
     is_repeated: bool
+    hosts: frozenset[str] = frozenset()
+
+    @property
+    def was_cut_short(self) -> bool:
+        """Whether this run, or the one before it, has ended in its midst."""
+        return self.is_unsure or self.is_repeated
 
     @property
     def looks_only(self) -> bool:

@@ -48,10 +48,15 @@ def of_this_process(database: Database, state_dir: Path) -> Presence:
 
     Raises UnavailableError when the database does not answer.
     """
-    name = f'{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(4)}'
+    name = f'{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}'
     if database.is_shared:
         return ConnectionPresence(database, name)
     return FilePresence(state_dir / 'services', name)
+
+
+def host_of(name: str) -> str:
+    """Return the host of a service by its name."""
+    return name.rsplit('-', 2)[0]
 
 
 class FilePresence:

@@ -27,6 +27,7 @@ from stacks.records import (
     TAKES_INPUTS,
     UPDATE,
 )
+from stacks.running import presence
 from stacks.store import logs, runs, stacks
 from stacks.store.database import Database
 from stacks.store.stacks import Row
@@ -71,6 +72,8 @@ def begin(connection: sa.Connection, row: Row) -> Task:
     given = _inputs(stack, row)
     of_stack = [*stack.secrets, *stack.inputs['secret'].values()]
     secrets = list(dict.fromkeys([*of_stack, *given['secret'].values()]))
+    # A run that has a log was put off by a service that was shut down, maybe in mid-step.
+    is_unsure = stack.state in UNSURE or row.log_size > 0
     task = Task(
         run_id=row.id,
         stack=row.stack,
@@ -81,9 +84,9 @@ def begin(connection: sa.Connection, row: Row) -> Task:
         inputs=given,
         secrets=secrets,
         accept=row.accept,
-        # A run that has a log was put off by a service that was shut down, maybe in mid-step.
-        is_unsure=stack.state in UNSURE or row.log_size > 0,
+        is_unsure=is_unsure,
         is_repeated=row.attempts > 1,
+        hosts=_hosts(connection) if is_unsure else frozenset(),
     )
     runs.change(connection, row.id, row.executor, inputs=given, based_on=stack.changed_by)
     stacks.change(
@@ -109,6 +112,10 @@ def _inputs(stack: Row, row: Row) -> dict[str, Any]:
         return dict(stack.inputs)
     # An update that a preview decided goes with what that one saw.
     return dict(row.inputs) if row.preview else inputs.merge(stack.inputs, row.inputs, row.given)
+
+
+def _hosts(connection: sa.Connection) -> frozenset[str]:
+    return frozenset(map(presence.host_of, runs.all_executors(connection)))
 
 
 def _meanwhile(stack: Row, operation: str) -> str:

@@ -151,6 +151,12 @@ def executors(connection: sa.Connection) -> set[str]:
     return set(connection.execute(query).scalars())
 
 
+def all_executors(connection: sa.Connection) -> set[str]:
+    """Return the services that have done any of the runs that are kept."""
+    query = sa.select(runs.c.executor).where(runs.c.executor.is_not(None)).distinct()
+    return set(connection.execute(query).scalars())
+
+
 def of_executor(connection: sa.Connection, executor: str) -> list[Row]:
     """Return the runs that a service has under way."""
     query = sa.select(runs).where(runs.c.executor == executor, runs.c.state == RUNNING)

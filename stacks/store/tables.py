@@ -69,7 +69,7 @@ runs = sa.Table(
     sa.Column('inputs', sa.JSON, nullable=False),
     sa.Column('given', sa.JSON, nullable=False, default=list),
     sa.Column('attempts', sa.Integer, nullable=False, default=0),
-    sa.Column('executor', sa.String(60)),
+    sa.Column('executor', sa.String(100)),
     sa.Column('error', sa.JSON(none_as_null=True)),
     sa.Column('resources', sa.JSON, nullable=False, default=list),
     sa.Column('changes', sa.JSON, nullable=False, default=dict),

@@ -266,7 +266,8 @@ def test_put_off(site: Site) -> None:
         assert ended(site, run).attempts == 1
     assert log_of(site, run) == 'working\nupdate of one\n'
     assert [(task.is_repeated, task.is_unsure) for task in first.operator.tasks] == [(False, False)]
-    assert [(task.is_repeated, task.is_unsure) for task in second.operator.tasks] == [(False, True)]
+    [task] = second.operator.tasks
+    assert (task.is_repeated, task.is_unsure, task.hosts) == (False, True, frozenset({'next'}))
 
 
 def test_no_run_while_draining(site: Site) -> None:

@@ -70,7 +70,7 @@ def upgrade() -> None:
         sa.Column('inputs', sa.JSON(), nullable=False),
         sa.Column('given', sa.JSON(), nullable=False),
         sa.Column('attempts', sa.Integer(), nullable=False),
-        sa.Column('executor', sa.String(length=60), nullable=True),
+        sa.Column('executor', sa.String(length=100), nullable=True),
         sa.Column('error', sa.JSON(none_as_null=True), nullable=True),
         sa.Column('resources', sa.JSON(), nullable=False),
         sa.Column('changes', sa.JSON(), nullable=False),
