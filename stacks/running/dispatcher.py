@@ -79,6 +79,10 @@ class Dispatcher:
         self._bell = bell
         self._draining = threading.Event()
         self._drained_at = 0.0
+        # By thread, the run that it has taken; and whether one may be taken that nobody heard of.
+        self._taken: dict[int, str] = {}
+        self._may_have_more = False
+        self._taking = threading.Lock()
         # By thread: a run that another service took over may come back before it has stopped here.
         self._running: dict[int, RunningRun] = {}
         self._threads = [
@@ -145,17 +149,37 @@ class Dispatcher:
     def _claim(self) -> Row | None:
         # A look first: taking needs the database for itself, where that is a file.
         with self._database.reading() as connection:
-            if not runs.has_queued(connection):
+            if not (runs.has_queued(connection) or self._may_have_more):
                 return None
-        try:
-            with self._database.writing() as connection:
-                row = runs.claim(connection, self._presence.name)
-                if self._draining.is_set():
-                    # It may be one that was just put off here. It is not taken after all.
-                    raise UnavailableError('The service is shutting down.')
-                return row
-        except sa.exc.IntegrityError:
-            return None  # Another one has taken a run of the same stack.
+        with self._taking:
+            try:
+                row = self._take()
+            except sa.exc.IntegrityError:
+                return None  # Another one has taken a run of the same stack.
+            except UnavailableError:
+                self._may_have_more = True
+                raise
+            if row is not None:
+                self._taken[threading.get_ident()] = row.id
+            return row
+
+    def _take(self) -> Row | None:
+        with self._database.writing() as connection:
+            row = self._unheard_of(connection)
+            self._may_have_more = row is not None
+            row = row or runs.claim(connection, self._presence.name)
+            if self._draining.is_set():
+                # It may be one that was just put off here. It is not taken after all.
+                raise UnavailableError('The service is shutting down.')
+            return row
+
+    def _unheard_of(self, connection: sa.Connection) -> Row | None:
+        """Return a run that was taken in a commit whose answer did not come back."""
+        if not self._may_have_more:
+            return None
+        mine = runs.of_executor(connection, self._presence.name)
+        known = list(self._taken.values())
+        return next((row for row in mine if row.id not in known), None)
 
     def _do(self, row: Row) -> None:
         current_caller.set(row.caller)
@@ -173,6 +197,7 @@ class Dispatcher:
             self._stored(lambda connection: _fail(connection, row))
         finally:
             self._running.pop(threading.get_ident(), None)
+            self._taken.pop(threading.get_ident(), None)
             self._bell.ring()
 
     def _is_refused(self, row: Row) -> bool:

@@ -171,6 +171,19 @@ def test_lost_commits(site: Site, run: Run, is_done: bool) -> None:
     assert log_of(site, run) == EVERY_LINE
 
 
+@pytest.mark.parametrize('is_done', [False, True], ids=['not done', 'done'])
+def test_lost_claim(site: Site, run: Run, is_done: bool) -> None:
+    """A run that was taken in a commit whose answer is lost is done, and so is the next one."""
+    doer = Doer(site, FakeOperator(lines))
+    doer.database.lost, doer.database.is_done = 1, is_done
+    doer.start()
+    assert ended(site, run).state == 'succeeded'
+    again = site.platform.start(ANNA, 'one', NewRun('update'))
+    assert ended(site, again).attempts == 1
+    doer.close()
+    assert len(doer.operator.tasks) == 2
+
+
 def test_lost_end(site: Site, run: Run) -> None:
     """An end that could not be stored at first is stored later, with its log."""
 
