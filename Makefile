@@ -2,10 +2,8 @@
 PYTHON ?= python3
 VENV := venv
 BIN := $(VENV)/bin
-# How many tests run side by side: they wait more than they compute. The long ones come last, so who
-# has none left takes some of another's.
+# How many tests run side by side: they wait more than they compute.
 TEST_WORKERS ?= 3
-SIDE_BY_SIDE := --numprocesses $(TEST_WORKERS) --dist worksteal
 # What the warm engine must do as the stock CLI does, and how it ends.
 WARM_FAULTS := $(addprefix tests/warm/test_,equality.py random_programs.py surroundings.py ends.py \
 	interrupts.py other_threads.py callbacks.py)
@@ -17,11 +15,11 @@ serve:
 	$(BIN)/gunicorn api:api
 
 test: lint audit
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS)
 
 # What answers within a minute.
 unit: lint
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit
+	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) tests/unit
 
 setup:
 	$(PYTHON) -m setup testing
@@ -29,7 +27,7 @@ setup:
 # Every fault with all its rounds, and the table of them: most of an hour.
 faults: setup
 	rm -f docs/reliability.md
-	$(BIN)/python -m pytest --whole $(SIDE_BY_SIDE) tests/fuzz tests/faults $(WARM_FAULTS)
+	$(BIN)/python -m pytest --whole --numprocesses $(TEST_WORKERS) tests/fuzz tests/faults $(WARM_FAULTS)
 
 bench: setup
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-bench.txt
