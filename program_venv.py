@@ -6,7 +6,6 @@ venv that is half made. A program that runs at that moment imports from the new 
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import hashlib
 import shutil
@@ -17,9 +16,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from engine import guard, pip
+from engine.locks import try_lock
 from warm_pulumi.processes import kill_session
 
 LIMIT = 600.0
@@ -91,19 +90,11 @@ def _venvs(program: Path) -> Path:
 def _only_maker(program: Path, ends_at: float) -> Iterator[None]:
     """Be the only one who makes this venv in the body."""
     with (_venvs(program) / 'lock').open('w') as handle:
-        while not _locked(handle):
+        while not try_lock(handle):
             if time.monotonic() > ends_at:
                 raise VenvLateError(f'another process is still making the venv of {program}')
             time.sleep(LOOK_EVERY)
         yield
-
-
-def _locked(handle: TextIO) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _make(program: Path, ends_at: float) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from engine.children import Children
+from engine.locks import try_lock
 from engine.progress import Progress
 
 # Seconds between two looks at a lock: who waits in the kernel cannot be told to give up.
@@ -40,19 +39,11 @@ class Work:
         Raises StoppedError when the set-up is given up before.
         """
         with lock.open('w') as handle:
-            if not _locked(handle):
+            if not try_lock(handle):
                 with self.progress.step(f'waiting for another process, which {what}'):
-                    while not _locked(handle):
+                    while not try_lock(handle):
                         self.children.pause(LOOK_EVERY)
             yield
-
-
-def _locked(handle: TextIO) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @contextmanager

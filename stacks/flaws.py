@@ -10,6 +10,7 @@ from jsonschema.exceptions import ValidationError
 
 from stacks.errors import Flaw
 
+Path = tuple[str | int, ...]
 # Of whole numbers: what Pulumi's settings can carry.
 LEAST, MOST = -(2**63), 2**63 - 1
 
@@ -29,22 +30,31 @@ def find(schema: Mapping[str, Any], given: Mapping[str, Any], unknown: str) -> l
 
 def beyond(given: Mapping[str, Any]) -> list[Flaw]:
     """Return where inputs have whole numbers that Pulumi's settings cannot carry."""
-    return [flaw for name, value in given.items() for flaw in _beyond(value, [name])]
+    words = f'must be between {LEAST} and {MOST}'
+    return [Flaw(pointer(path), words) for path, part in parts(given) if _is_beyond(path, part)]
 
 
-def _beyond(value: Any, path: list[Any], is_whole: bool = True) -> Iterator[Flaw]:
-    """Yield what is beyond.
+def parts(given: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """Yield the values of inputs and all that is in them, each with its place."""
+    for name, value in given.items():
+        yield from _parts((name,), value)
 
-    is_whole: whether each number there is a whole one, as only in objects there are others.
-    """
+
+def _parts(path: Path, value: Any) -> Iterator[tuple[Path, Any]]:
+    yield path, value
     if isinstance(value, dict):
         for name, part in value.items():
-            yield from _beyond(part, [*path, name], is_whole=False)
+            yield from _parts((*path, name), part)
     elif isinstance(value, list):
         for number, part in enumerate(value):
-            yield from _beyond(part, [*path, number], is_whole)
-    elif isinstance(value, int | float if is_whole else int) and not LEAST <= value <= MOST:
-        yield Flaw(pointer(path), f'must be between {LEAST} and {MOST}')
+            yield from _parts((*path, number), part)
+
+
+def _is_beyond(path: Path, part: Any) -> bool:
+    # Only within objects there are numbers that are not whole.
+    is_in_object = any(isinstance(step, str) for step in path[1:])
+    kinds = int if is_in_object else int | float
+    return isinstance(part, kinds) and not LEAST <= part <= MOST
 
 
 def _flaws(error: ValidationError, known: Mapping[str, Any], unknown: str) -> Iterator[Flaw]:

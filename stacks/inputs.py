@@ -28,7 +28,7 @@ def check(program: Program, given: Mapping[str, Any]) -> dict[str, Any]:
     properties = program.schema['properties']
     defaults = {name: each['default'] for name, each in properties.items() if 'default' in each}
     whole = {**defaults, **given}
-    if refused := [flaw for name, value in whole.items() for flaw in _refused(value, (name,))]:
+    if refused := list(_refused(whole)):
         raise InvalidError(refused)
     return whole
 
@@ -81,16 +81,12 @@ def merge(
     }
 
 
-def _refused(value: Any, path: tuple[str | int, ...]) -> Iterator[Flaw]:
+def _refused(whole: Mapping[str, Any]) -> Iterator[Flaw]:
     """Yield what Pulumi would not read as it was given."""
-    if isinstance(value, dict):
-        for key, part in value.items():
-            if key in REFUSED:
+    for path, part in flaws.parts(whole):
+        for key in REFUSED:
+            if isinstance(part, dict) and key in part:
                 yield Flaw(flaws.pointer(path), f'must have no member {key}')
-            yield from _refused(part, (*path, key))
-    elif isinstance(value, list):
-        for number, part in enumerate(value):
-            yield from _refused(part, (*path, number))
 
 
 def _given(text: str, kind: str) -> Any:

@@ -224,15 +224,16 @@ class Platform:
     def _digest(self, caller: Caller, name: str) -> str:
         # Reading a whole program: not while nobody else can write.
         records = self._records()
-        ordering = Ordering(self._settings, self.catalogue, records.vault)
         with records.database.reading() as connection:
-            return ordering.digest(connection, caller, name)
+            return self._ordering(records).digest(connection, caller, name)
 
     def _written(self, order: Callable[[Ordering, sa.Connection], Run]) -> Run:
         records = self._records()
-        ordering = Ordering(self._settings, self.catalogue, records.vault)
         with records.database.writing() as connection:
-            return order(ordering, connection)
+            return order(self._ordering(records), connection)
+
+    def _ordering(self, records: Records) -> Ordering:
+        return Ordering(self._settings, self.catalogue, records.vault)
 
 
 def _visible_run(connection: sa.Connection, caller: Caller, run_id: str) -> Row:

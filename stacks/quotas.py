@@ -14,12 +14,16 @@ def insist_on_room(connection: sa.Connection, settings: Settings, owner: str) ->
     stacks.add_alone(connection)
     if stacks.count(connection) >= settings.max_stacks:
         raise ConflictError('quota-reached', 'There are as many stacks as there may be.')
-    insist_on_room_of(connection, settings, owner)
+    _insist_on_own(connection, settings, owner)
 
 
 def insist_on_room_of(connection: sa.Connection, settings: Settings, owner: str) -> None:
     """Raise ConflictError when an owner may have no further stack."""
     stacks.add_alone(connection)
+    _insist_on_own(connection, settings, owner)
+
+
+def _insist_on_own(connection: sa.Connection, settings: Settings, owner: str) -> None:
     own = settings.max_stacks_per_owner
     if own and stacks.count(connection, owner) >= own:
         raise ConflictError('quota-reached', f'{owner} has as many stacks as one may have, {own}.')

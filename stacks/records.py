@@ -113,6 +113,11 @@ class Run:
         return self.state in ENDED
 
 
+def own_error(message: str) -> dict[str, Any]:
+    """Return a run's error, as Run has it, that is neither a resource's nor in Pulumi's words."""
+    return {'message': message, 'resource': None, 'detail': ''}
+
+
 @dataclass(frozen=True)
 class LogPart:
     """Some of a run's log.

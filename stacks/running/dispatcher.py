@@ -23,7 +23,7 @@ from stacks.operation.engines import Engines, OwnedEngine
 from stacks.operation.operator import Operator
 from stacks.operation.stopping import Stop
 from stacks.operation.task import Outcome
-from stacks.records import DESTROY, FAILED, INTERRUPTED
+from stacks.records import DESTROY, FAILED, INTERRUPTED, own_error
 from stacks.running import running_run
 from stacks.running.presence import Presence
 from stacks.running.running_run import LostError, RunningRun
@@ -40,18 +40,8 @@ POLL = 1.0
 AFTER_THE_END = 5.0
 # How often a run is begun: what has taken two services with it may take the next one too.
 MOST_ATTEMPTS = 3
-DIED = {
-    'message': 'The service died each time that it did this run; what was made is in the state.',
-    'resource': None,
-    'detail': '',
-}
-
-
-DEFECT = {
-    'message': 'The service has a defect; its log says more.',
-    'resource': None,
-    'detail': '',
-}
+DIED = own_error('The service died each time that it did this run; what was made is in the state.')
+DEFECT = own_error('The service has a defect; its log says more.')
 
 Result = TypeVar('Result')
 

@@ -26,6 +26,7 @@ from stacks.records import (
     SUCCEEDED,
     TAKES_INPUTS,
     UPDATE,
+    own_error,
 )
 from stacks.running import presence
 from stacks.store import logs, runs, stacks
@@ -56,7 +57,7 @@ def refuse(connection: sa.Connection, row: Row) -> str:
     else:
         return ''
     end = logs.append(connection, row.id, row.log_size, words + '\n')
-    error = {'message': words, 'resource': None, 'detail': ''} if state == FAILED else None
+    error = own_error(words) if state == FAILED else None
     values = {'state': state, 'error': error, 'log_size': end, 'ended_at': now()}
     if not runs.change(connection, row.id, row.executor, **values):
         raise LostError
