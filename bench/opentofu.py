@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from engine import build, golang
+from engine import builds, golang
 from engine.compiler import FLAGS
 from engine.work import under_way
 
@@ -33,7 +33,7 @@ output "uuid" { value = random_uuid.fake.result }
 
 def cache(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the folder in the user's cache where the built peer is kept."""
-    return build.cache_folder(environ).parent / 'opentofu'
+    return builds.cache(environ) / 'opentofu'
 
 
 def build_peer(environ: Mapping[str, str] = os.environ) -> Path:
@@ -58,7 +58,7 @@ def build_peer(environ: Mapping[str, str] = os.environ) -> Path:
 def _go_build(package: str, module: Path, target: Path, environ: Mapping[str, str]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with under_way() as work:
-        go = golang.toolchain(build.cache_folder(environ), work, environ)
+        go = golang.toolchain(builds.golang_folder(environ), work, environ)
     unfinished = target.with_suffix('.unfinished')
     subprocess.run(
         [go, 'build', *FLAGS, '-ldflags', '-s -w', '-o', str(unfinished), package],

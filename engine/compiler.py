@@ -79,9 +79,11 @@ class Compiler:
             step.total = len(known)
             rest = pool.submit(self._prepare, others, known, step)
             library.result()
-            self._build(first, ldflags, target, step)
+            self._compile(first, self._libraries(first), step)
             rest.result()
-            list(pool.map(lambda module: self._build(module, ldflags, target, step), others))
+            # To link what is large keeps one core busy, so the others compile beside that.
+            modules = [first, *others]
+            list(pool.map(lambda module: self._build(module, ldflags, target, step), modules))
 
     def source_of(self, wanted: str, module: Module) -> Path:
         """Return the folder of a module that one of ours requires, as in `example.com/it@v1.0.0`.
@@ -119,6 +121,15 @@ class Compiler:
         arguments = ['list', *FLAGS, '-deps', '-f', template, *module.executables]
         with suppress(FailedError):
             self._run(arguments, module, lambda line: found.add(line) if line else None)
+        return found
+
+    def _libraries(self, module: Module) -> list[str]:
+        """Return all packages that the module's executables are linked of, but their own."""
+        found: list[str] = []
+        template = '{{if not (or .Standard (eq .Name "main"))}}{{.ImportPath}}{{end}}'
+        arguments = ['list', '-mod=readonly', '-deps', '-f', template, *module.executables]
+        with suppress(FailedError):
+            self._run(arguments, module, lambda line: found.append(line) if line else None)
         return found
 
     def _build(self, module: Module, ldflags: str, target: Path, step: Step) -> None:

@@ -41,9 +41,9 @@ class EngineUnusableError(EngineError):
 class CacheError(EngineError):
     """The folder that builds are kept in cannot be used."""
 
-    def __init__(self, folder: Path, error: OSError) -> None:
+    def __init__(self, what: str, folder: Path, error: OSError) -> None:
         super().__init__(
-            f'The Pulumi engine cannot be built into {folder}: {error}. Let this user write there, '
+            f'The {what} cannot be built into {folder}: {error}. Let this user write there, '
             'and have some gigabytes free; or set XDG_CACHE_HOME to the full path of another one.'
         )
 
@@ -51,10 +51,15 @@ class CacheError(EngineError):
 class BuildError(EngineError):
     """A build step failed."""
 
-    def __init__(self, step: str, log: Path, last_lines: str) -> None:
+    def __init__(self, step: str, log: Path, last_lines: str, ways_out: str = '') -> None:
         super().__init__(
             f'Building the {step} failed. The whole log: {log}\nIts last lines:\n{last_lines}\n'
-            f'{WAYS_OUT}'
+            f'{ways_out}'
         )
         self.step = step
         self.log = log
+        self._last_lines = last_lines
+
+    def with_ways_out(self, ways_out: str) -> BuildError:
+        """Return this error with what people can do."""
+        return BuildError(self.step, self.log, self._last_lines, ways_out)

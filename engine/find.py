@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine import build
+from engine.build import ENGINE, PULUMI_VERSION
 from engine.errors import EngineUnusableError
 from engine.work import Work, under_way
 
@@ -57,7 +57,7 @@ def find(pulumi: str | None = None, environ: Mapping[str, str] = os.environ) -> 
     version = _version_of(Path(on_path)) if on_path else None
     if on_path and version and version >= MINIMUM_VERSION:
         return Engine(Path(on_path).absolute(), 'PATH', version)
-    return _built(build.built_bin(environ))
+    return _built(ENGINE.built_bin(environ))
 
 
 def set_up(
@@ -74,7 +74,7 @@ def set_up(
     found = find(pulumi, environ)
     if found is None:
         with nullcontext(work) if work else under_way() as shared:
-            found = _built(build.build(shared, environ))
+            found = _built(ENGINE.build(shared, environ))
     assert found is not None, 'a finished build has a bin folder'
     return found
 
@@ -97,7 +97,7 @@ def _named(pulumi: str, search_path: str | None) -> Engine:
 def _built(bin_folder: Path | None) -> Engine | None:
     if bin_folder is None:
         return None
-    version = _parsed(build.PULUMI_VERSION)
+    version = _parsed(PULUMI_VERSION)
     assert version is not None
     return Engine(
         bin_folder / 'pulumi',

@@ -23,6 +23,7 @@ from engine import (
     errors,
     golang,
 )
+from engine.build import ENGINE
 from engine.progress import Progress
 from tests.paths import ROOT
 
@@ -169,14 +170,14 @@ def test_failed_build(
         engine.set_up('', machine)
     assert 'no proxy' in caught.value.log.read_text()
     assert 'downloading' not in capfd.readouterr().err
-    assert build.built_bin(machine) is None
-    assert not list(build.cache_folder(machine).glob('*unfinished*'))
+    assert ENGINE.built_bin(machine) is None
+    assert not list(ENGINE.cache_folder(machine).glob('*unfinished*'))
 
 
 @pytest.mark.parametrize('named', ['', 'cache', './cache'])
 def test_cache_that_is_no_whole_path(machine: dict[str, str], named: str) -> None:
     """A relative XDG_CACHE_HOME is ignored: builds would be kept wherever somebody stands."""
-    folder = build.cache_folder({**machine, 'XDG_CACHE_HOME': named})
+    folder = ENGINE.cache_folder({**machine, 'XDG_CACHE_HOME': named})
     assert folder == Path(machine['HOME'], '.cache', 'learn-auto-api', 'engine')
 
 
@@ -191,7 +192,7 @@ def test_build_ends_before_it_begins(
     monkeypatch.setattr(Progress, 'say', interrupted)
     with pytest.raises(KeyboardInterrupt):
         engine.set_up('', machine)
-    assert not list(build.cache_folder(machine).glob('*unfinished*'))
+    assert not list(ENGINE.cache_folder(machine).glob('*unfinished*'))
 
 
 def test_killed_build(machine: dict[str, str], fake_go: Path, tmp_path: Path) -> None:
@@ -204,10 +205,10 @@ def test_killed_build(machine: dict[str, str], fake_go: Path, tmp_path: Path) ->
         check=False,
         capture_output=True,
     )
-    assert list(build.cache_folder(machine).glob('*unfinished*'))
-    assert build.built_bin(machine) is None
+    assert list(ENGINE.cache_folder(machine).glob('*unfinished*'))
+    assert ENGINE.built_bin(machine) is None
     assert engine.set_up('', machine).source == 'built'
-    assert not list(build.cache_folder(machine).glob('*unfinished*'))
+    assert not list(ENGINE.cache_folder(machine).glob('*unfinished*'))
 
 
 @pytest.mark.parametrize(
@@ -291,9 +292,9 @@ def test_interrupted_command(
 
 def test_fingerprint_follows_sources(tmp_path: Path) -> None:
     """Two checkouts of the same sources have one fingerprint."""
-    code = 'from engine import build; print(build.fingerprint())'
+    code = 'from engine.build import ENGINE; print(ENGINE.fingerprint())'
     shutil.copytree(ROOT / 'engine', tmp_path / 'engine')
     copy = subprocess.run(
         [sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert copy.stdout.strip() == build.fingerprint()
+    assert copy.stdout.strip() == ENGINE.fingerprint()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import EngineMissingError, build, golang
+from engine import EngineMissingError, builds, golang
 from engine.compiler import FLAGS
 from engine.work import under_way
 from tests.paths import ROOT
@@ -179,7 +179,7 @@ def test_sums_hold(go: str, tmp_path: Path) -> None:
 @pytest.fixture
 def go() -> str:
     """A real toolchain: the one that builds the engine here."""
-    return toolchain(build.cache_folder(), os.environ)
+    return toolchain(builds.golang_folder(), os.environ)
 
 
 def external_module(folder: Path) -> Path:
