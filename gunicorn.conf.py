@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 import engine
-from settings import Settings, SettingsError
+from settings import MOST_WAITING, Settings, SettingsError
 from web import request_log
 from web.tokens import Tokens
 
@@ -32,8 +32,9 @@ http_parser = 'python'
 workers = 1
 # gunicorn's gthread, but a slow or silent client holds no thread.
 worker_class = 'web.worker.Worker'
-# A thread for each run, each request that waits for a slot, and some for health checks.
-threads = settings.slots + settings.queue_limit + 4
+# A thread for each run, each request that waits for a slot or for the end of a run, and some for
+# health checks.
+threads = settings.slots + settings.queue_limit + MOST_WAITING + 4
 # Connections beyond the threads are idle or still sending; all of them must stay well below the
 # 1024 open files that a process usually may have, because a run needs some of those.
 worker_connections = threads + 400

@@ -17,8 +17,11 @@ ROOT = Path(__file__).absolute().parent
 # Of stacks and programs; stricter than Pulumi's own, which lets `..` and a leading dash through.
 NAME = re.compile('[a-z0-9][a-z0-9-]{0,59}')
 DAY = 86400.0
+# Requests that may wait for the end of runs at the same time; others are answered at once.
+MOST_WAITING = 12
 # What Pulumi gets to end by itself once its deadline has passed.
 CANCEL_GRACE = 10.0
+WEBSITE = re.compile(r'[\w.-]*\{bucket\}[\w.-]*(:\d+)?')
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 POSTGRES = ('postgresql', 'postgres')
 SECONDS = ('slot_wait', 'run_timeout', 'destroy_timeout', 'operation_timeout', 'expiry_retry')
@@ -97,6 +100,12 @@ class Settings:
     drift_check: str = _setting(
         'DRIFT_CHECK', '', 'How often to look for changes outside, as `1d`; empty: never.'
     )
+    object_store: str = _setting(
+        'OBJECT_STORE', '', 'URL of an S3 server, or `aws`; empty: one of our own, in STATE_DIR.'
+    )
+    object_store_website: str = _setting(
+        'OBJECT_STORE_WEBSITE', '', 'Host of its websites, as `{bucket}.web.example.com`.'
+    )
     org: str = _setting('PULUMI_ORG', 'organization', 'Organisation of the stacks.')
     backend_url: str = _setting(
         'PULUMI_BACKEND_URL', '', 'Any Pulumi backend; empty: the embedded one.', secret=True
@@ -134,6 +143,17 @@ class Settings:
             'DATABASE_URL',
             'empty, or postgresql://user@host/name; in a password, other characters than letters '
             'and digits must be percent-encoded',
+        )
+        _check(
+            self.object_store in ('', 'aws') or _is_http(self.object_store),
+            'OBJECT_STORE',
+            'empty, aws, or https://host, without a user in it; keys go into AWS_ACCESS_KEY_ID and '
+            'AWS_SECRET_ACCESS_KEY',
+        )
+        _check(
+            not self.object_store_website or WEBSITE.fullmatch(self.object_store_website),
+            'OBJECT_STORE_WEBSITE',
+            'a host with {bucket} in it, as {bucket}.web.example.com',
         )
         for name in SECONDS:
             value = getattr(self, name)
@@ -245,6 +265,15 @@ def _is_postgres(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in POSTGRES and '//' in url and parts.netloc.count('@') <= 1
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # Raises ValueError.
+    except ValueError:
+        return False
+    return parts.scheme in ('http', 'https') and bool(parts.hostname) and '@' not in parts.netloc
 
 
 def _check_duration(variable: str, text: str) -> None:

@@ -27,7 +27,7 @@ KIND_OF: dict[type[PlatformError], str] = {
     ChangedError: 'changed',
     UnavailableError: 'unavailable',
 }
-BODIES = ('POST', 'PATCH')
+BODIES = ('POST', 'PUT', 'PATCH')
 
 
 def install(app: falcon.App[Any, Any]) -> None:

@@ -14,6 +14,8 @@ ALWAYS = ['414', '422', '503']
 NAMED = [*ALWAYS, '404']
 # Of a body: no JSON, too late, without a length, of another type.
 BODY = [*ALWAYS, '400', '408', '411', '415']
+# Of what is waited for: in the way of another, failed.
+OF_SITES = ['409', '502']
 
 
 def _in_path(name: str, description: str) -> Schema:
@@ -32,6 +34,7 @@ def _in_header(name: str, description: str, schema: Schema = STRING) -> Schema:
 
 PROGRAM_NAME = _in_path('name', 'Of the program.')
 STACK_NAME = _in_path('name', 'Of the stack.')
+SITE_ID = _in_path('id', 'Of the site.')
 RUN_ID = _in_path('id', 'Of the run.')
 
 PREFER = _in_header(
@@ -77,6 +80,8 @@ def paths() -> dict[str, Any]:
         '/v1/runs/{id}': _looks('One run, ended or not.', _ref('Run'), [RUN_ID]),
         '/v1/runs/{id}/cancel': {'post': _cancels()},
         '/v1/runs/{id}/log': _log(),
+        '/sites': _sites(),
+        '/sites/{id}': _site(),
         kinds.PATH: _kinds(),
     }
 
@@ -151,6 +156,38 @@ def _log() -> dict[str, Any]:
             problems=[*NAMED, '416'],
         )
     )
+
+
+def _sites() -> dict[str, Any]:
+    create = operation(
+        'Make a site, and wait until it is there.',
+        {'200': _json(_ref('Site'))},
+        problems=[*BODY, *OF_SITES],
+    )
+    return {
+        **_looks('The ids of all sites.', _ref('Sites')),
+        'post': {**create, **_body('NewSite')},
+    }
+
+
+def _site() -> dict[str, Any]:
+    change = operation(
+        'Have a site show something else, and wait for that.',
+        {'200': _json(_ref('Site'))},
+        [SITE_ID],
+        problems=[*BODY, '404', *OF_SITES],
+    )
+    remove = operation(
+        'Remove a site, and wait for that.',
+        {'200': answer({})},
+        [SITE_ID],
+        problems=[*NAMED, *OF_SITES],
+    )
+    return {
+        **_looks('One site.', _ref('Site'), [SITE_ID]),
+        'put': {**change, **_body('SiteChanges')},
+        'delete': remove,
+    }
 
 
 def _kinds() -> dict[str, Any]:

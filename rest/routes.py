@@ -9,6 +9,7 @@ import falcon
 from rest import errors, kinds
 from rest.programs import OneProgram, Programs
 from rest.runs import OneRun, Runs, RunsOfStack
+from rest.sites import OneSite, Sites
 from rest.stacks import OneStack, Stacks
 from stacks.platform import Platform
 
@@ -27,4 +28,6 @@ def mount(app: falcon.App[Any, Any], platform: Platform) -> None:
     app.add_route('/v1/runs/{id}', one_run)
     app.add_route('/v1/runs/{id}/cancel', one_run, suffix='cancel')
     app.add_route('/v1/runs/{id}/log', one_run, suffix='log')
+    app.add_route('/sites', Sites(platform))
+    app.add_route('/sites/{id}', OneSite(platform))
     app.add_route(kinds.PATH, kinds.Page())

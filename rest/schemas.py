@@ -184,6 +184,19 @@ NEW_RUN = closed(
     required=['operation'],
 )
 
+SITE_ID: Schema = {**STRING, 'pattern': f'^{NAME.pattern}$'}
+CONTENT: Schema = {**STRING, 'description': 'The page, as HTML or text.'}
+SITE = record(
+    'A page that everybody can read.',
+    id=SITE_ID,
+    url={**STRING, 'description': 'Its host, without `http://`.'},
+)
+SITES = record('All of them.', ids={'type': 'array', 'items': SITE_ID})
+NEW_SITE = closed('A site to create.', {'id': SITE_ID, 'content': CONTENT}, ['id', 'content'])
+SITE_CHANGES = closed(
+    'The page that a site shows from now on.', {'id': SITE_ID, 'content': CONTENT}, ['content']
+)
+
 COMPONENTS = {
     'Program': PROGRAM,
     'Stack': STACK,
@@ -194,4 +207,8 @@ COMPONENTS = {
     'NewStack': NEW_STACK,
     'StackChanges': STACK_CHANGES,
     'NewRun': NEW_RUN,
+    'Site': SITE,
+    'Sites': SITES,
+    'NewSite': NEW_SITE,
+    'SiteChanges': SITE_CHANGES,
 }

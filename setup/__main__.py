@@ -11,6 +11,7 @@ from pathlib import Path
 import engine
 from engine.children import StoppedError
 from engine.work import Work, interrupted_by_signals, under_way
+from servers.supply import OBJECT_STORE
 from setup import packages, system
 from setup.packages import PackagesError
 
@@ -23,6 +24,7 @@ PROGRAMS = {
         'tests/programs/raising',
         'tests/programs/files',
         'programs/passwords',
+        'programs/static-site',
     ],
 }
 
@@ -61,12 +63,19 @@ def set_up(purpose: str) -> None:
     """
     with ThreadPoolExecutor() as pool, under_way() as work:
         parts: list[Future[object]] = [
-            pool.submit(engine.set_up, os.environ.get('PULUMI'), work=work),
+            pool.submit(_build, purpose, work),
             pool.submit(_install, purpose, work),
         ]
         for part in as_completed(parts):
             with suppress(StoppedError):  # For a failure of the other part, which comes after it.
                 part.result()
+
+
+def _build(purpose: str, work: Work) -> None:
+    engine.set_up(os.environ.get('PULUMI'), work=work)
+    # Whoever serves builds it when the first program needs it.
+    if purpose == 'testing':
+        OBJECT_STORE.build(work)
 
 
 def _install(purpose: str, work: Work) -> None:

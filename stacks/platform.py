@@ -10,12 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from settings import NAME, Settings
+from settings import MOST_WAITING, NAME, Settings
 from stacks import editing, permissions, quotas, submission
 from stacks.catalogue import Catalogue
 from stacks.errors import ConflictError, Flaw, InvalidError, NotFoundError
 from stacks.ordering import Ordering, insist_on_version, visible
-from stacks.records import ACTIVE, Caller, LogPart, Page, Run, Stack
+from stacks.records import ACTIVE, QUEUED, Caller, LogPart, Page, Run, Stack
 from stacks.requests import NewRun, NewStack, RunFilter, StackFilter
 from stacks.running.waiting import Bell
 from stacks.store import logs, runs, stacks
@@ -23,8 +23,6 @@ from stacks.store.database import Database
 from stacks.store.stacks import Row
 from stacks.vault import Vault
 
-# Threads that may wait for runs at the same time; other callers are answered at once.
-MOST_WAITING = 4
 # Seconds between two looks at a run that another host may do.
 LOOK_EVERY = 0.25
 
@@ -44,17 +42,24 @@ class Platform:
     """
 
     def __init__(
-        self, settings: Settings, catalogue: Catalogue, records: Callable[[], Records], bell: Bell
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        records: Callable[[], Records],
+        bell: Bell,
+        is_draining: Callable[[], bool],
     ) -> None:
         """Take what it works with.
 
         records: returns the records, or raises UnavailableError as long as they are not open.
         bell: rings when a run has ended in this service; is rung when one was queued.
+        is_draining: whether this service begins no further run.
         """
         self.catalogue = catalogue
         self._settings = settings
         self._records = records
         self._bell = bell
+        self._is_draining = is_draining
         self._waiting = threading.Semaphore(MOST_WAITING)
 
     def create(self, caller: Caller, request: NewStack) -> Run:
@@ -194,7 +199,10 @@ class Platform:
         )
 
     def wait(self, caller: Caller, run_id: str, seconds: float) -> Run:
-        """Return a run as soon as it has ended, or the time is over, or too many wait already.
+        """Return a run as soon as it has ended, or it is of no use to wait for that.
+
+        That is when the time is over, too many wait already, or the service ends before the run
+        begins.
 
         Raises NotFoundError.
         """
@@ -206,7 +214,8 @@ class Platform:
                 heard = self._bell.rings
                 run = self.run(caller, run_id)
                 left = ends_at - time.monotonic()
-                if run.has_ended or left <= 0:
+                is_put_off = run.state == QUEUED and self._is_draining()
+                if run.has_ended or left <= 0 or is_put_off:
                     return run
                 self._bell.wait(heard, min(left, LOOK_EVERY))
         finally:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from servers.servers import NEEDS
 from settings import NAME
 from stacks import program_inputs
 from stacks.program_files import (
@@ -39,6 +40,7 @@ class Program:
 
     name: of the Pulumi project.
     schema: a JSON Schema (2020-12) of its inputs, an object.
+    needs: the servers that it uses, of NEEDS.
     reason: why it is not available; empty when it is.
     """
 
@@ -48,6 +50,7 @@ class Program:
     description: str = ''
     category: str = ''
     schema: dict[str, Any] = field(default_factory=dict)
+    needs: frozenset[str] = frozenset()
     reason: str = ''
 
     @property
@@ -80,7 +83,19 @@ def read(folder: Path) -> Program:
         'category': str(category or ''),
         'schema': program_inputs.schema(_part(project, 'config'), name, extra),
     }
-    return Program(folder, name, **plain(shown, PROJECT_FILE))
+    return Program(folder, name, needs=needs(project), **plain(shown, PROJECT_FILE))
+
+
+def needs(project: dict[str, Any]) -> frozenset[str]:
+    """Return what a program needs, of what its Pulumi.yaml has.
+
+    Raises ProgramError when that is nothing that there is.
+    """
+    named = frozenset(str(_part(_part(project, 'template'), 'metadata').get('needs', '')).split())
+    if unknown := sorted(named.difference(NEEDS)):
+        known = ', '.join(NEEDS)
+        raise ProgramError(f'{PROJECT_FILE}: needs has {unknown[0]}; there is {known}')
+    return named
 
 
 def digest(folder: Path) -> str:

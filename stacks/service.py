@@ -7,6 +7,7 @@ import threading
 
 import sqlalchemy as sa
 
+from servers.servers import Servers
 from settings import Settings
 from stacks.catalogue import Catalogue
 from stacks.errors import UnavailableError
@@ -62,7 +63,8 @@ class Service:
         self._dispatcher: Dispatcher | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name='platform', daemon=True)
-        self.platform = Platform(settings, catalogue, self._opened, self._bell)
+        self._servers = Servers(settings)
+        self.platform = Platform(settings, catalogue, self._opened, self._bell, self._ending.is_set)
 
     def start(self) -> None:
         """Begin to come up."""
@@ -114,17 +116,19 @@ class Service:
 
     def _serve(self, records: Records, here: Presence) -> None:
         """Have runs done until the service ends."""
-        operator = Operator(self._settings, self._catalogue, records.vault)
+        operator = Operator(self._settings, self._catalogue, records.vault, self._servers)
         dispatcher = Dispatcher(self._settings, records.database, here, operator, self._bell)
         housekeeping = Housekeeping(self._settings, records.database, operator.snapshots)
         keeper = Keeper(records.database, here, dispatcher, housekeeping, self._bell)
         self._dispatcher = dispatcher
         self._records = records
+        self._servers.resume()
         dispatcher.start()
         keeper.start()
         self._ending.wait()
         dispatcher.drain()
         dispatcher.join()
+        self._servers.close()
         keeper.stop()
         here.close()
         records.database.close()

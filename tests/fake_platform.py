@@ -21,7 +21,7 @@ from stacks.errors import (
 )
 from stacks.platform import Platform
 from stacks.programs import Program
-from stacks.records import ACTIVE, Caller, Item, LogPart, Page, Run, Stack
+from stacks.records import ACTIVE, Caller, Item, LogPart, Page, Run, Stack, own_error
 from stacks.requests import Key, NewRun, NewStack, RunFilter, StackFilter
 from tests import fake_records
 from tests.fake_records import NOW, RESOURCE, expiry, is_time
@@ -37,12 +37,15 @@ class FakePlatform(Platform):
 
     is_down: whether everything is answered by UnavailableError.
     ends_in_time: whether a run ends while somebody waits for it.
+    failing: the operations whose runs fail. outputs: those of all stacks that were updated.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self.is_down = False
         self.ends_in_time = True
+        self.failing: set[str] = set()
+        self.outputs: dict[str, Any] = {}
         self.logs: dict[str, str] = {}
         self._stacks: dict[str, Stack] = {}
         self._runs: dict[str, Run] = {}
@@ -159,13 +162,18 @@ class FakePlatform(Platform):
     def end(self, id: str) -> None:
         """End a run, and begin the one that waits for it."""
         run = self._runs[id]
-        state = 'cancelled' if run.cancel_requested else 'succeeded'
+        state = 'failed' if run.operation in self.failing else 'succeeded'
+        state = 'cancelled' if run.cancel_requested else state
+        error = own_error('It failed, says the test.') if state == 'failed' else None
         self.logs[id] += f'{run.operation} {state}\n'
-        self._runs[id] = replace(run, state=state, ended_at=NOW, resources=[RESOURCE])
+        ended = replace(run, state=state, error=error, ended_at=NOW, resources=[RESOURCE])
+        self._runs[id] = ended
         if run.operation == 'destroy' and state == 'succeeded':
             self._remove(run.stack)
         elif stack := self._stacks.get(run.stack):
-            self._put(fake_records.after(stack, self._runs[id]))
+            found = fake_records.after(stack, self._runs[id])
+            is_made = (run.operation, state) == ('update', 'succeeded')
+            self._put(replace(found, outputs=self.outputs) if is_made and self.outputs else found)
         if waiting := self._active(run.stack):
             self._runs[waiting.id] = fake_records.running(waiting)
 

@@ -74,7 +74,7 @@ def running(run: Run) -> Run:
 def after(stack: Stack, run: Run) -> Stack:
     """Return a stack as a run leaves it."""
     if run.state != 'succeeded':
-        return replace(stack, state='incomplete')
+        return replace(stack, state='failed' if run.state == 'failed' else 'incomplete')
     if run.operation == 'update':
         return replace(stack, state='ready', inputs=run.inputs, outputs={'made_by': run.id})
     if run.operation == 'refresh':

@@ -62,11 +62,14 @@ class Site:
     catalogue: Catalogue
     database: Database
     bell: Bell = field(default_factory=Bell)
+    is_draining: bool = False
 
     @property
     def platform(self) -> Platform:
         records = Records(self.database, vault())
-        return Platform(self.settings, self.catalogue, lambda: records, self.bell)
+        return Platform(
+            self.settings, self.catalogue, lambda: records, self.bell, lambda: self.is_draining
+        )
 
     def stack(self, name: str) -> Row:
         with self.database.reading() as connection:

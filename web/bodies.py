@@ -20,7 +20,7 @@ MAX_DIGITS = 1000
 
 def is_taken(method: str, path: str) -> bool:
     """Tell whether a request of this method for this path may have a body."""
-    return method in METHODS and path.startswith('/v1/')
+    return method in METHODS and (path.startswith(('/v1/', '/sites/')) or path == '/sites')
 
 
 def read_json(

@@ -35,13 +35,19 @@ class Course:
         secrets: values that must not show.
         """
         self.progress = Progress()
-        self.clean = LogText(secrets)
+        self._secrets = set(secrets)
+        self.clean = LogText(self._secrets)
         self._size = size
         self._new: list[str] = []
         self._tail: deque[str] = deque()
         self._tail_size = 0
         self._left_out = 0
         self._changing = threading.Lock()
+
+    def hide(self, secrets: Collection[str]) -> None:
+        """Have further values not show."""
+        self._secrets = {*self._secrets, *secrets}
+        self.clean = LogText(self._secrets)
 
     def line(self, text: str) -> None:
         """Take a line of the log."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,10 +42,11 @@ class OwnedEngine:
         self._command: WarmPulumi | ColdPulumi | None = None
         self._variables: dict[str, str] = {}
 
-    def open(self, venv: Path) -> auto.LocalWorkspaceOptions:
+    def open(self, venv: Path, variables: Mapping[str, str]) -> auto.LocalWorkspaceOptions:
         """Return how to drive Pulumi; the engine starts with the first command.
 
         venv: of the program. The cold language host that we build takes `python3` from PATH.
+        variables: that the program gets on top.
 
         Raises basic_pulumi.EngineUnavailableError.
         """
@@ -55,7 +56,7 @@ class OwnedEngine:
             self._command = opening.command(self._settings, found, self._file)
         path = os.pathsep.join([str(venv / 'bin'), self._variables['PATH']])
         return auto.LocalWorkspaceOptions(
-            pulumi_command=self._command, env_vars={**self._variables, 'PATH': path}
+            pulumi_command=self._command, env_vars={**self._variables, **variables, 'PATH': path}
         )
 
     @property

@@ -9,6 +9,8 @@ from pulumi import automation as auto
 
 import basic_pulumi
 from basic_pulumi import ProvisioningError
+from servers.errors import ServerError
+from servers.servers import Servers
 from settings import Settings
 from stacks.catalogue import Catalogue
 from stacks.operation import failures, snapshots
@@ -29,12 +31,19 @@ logger = logging.getLogger(__name__)
 # No slot can have such a name, so the same program may serve both.
 PREFIX = 'stack.'
 KEPT_PROGRAM = (DESTROY, REFRESH)
+FAILURES = (ProvisioningError, ProgramError, ServerError, auto.CommandError, OSError, StoppedError)
+# By which programs find them, and which nobody is to see.
+SECRET_VARIABLES = ('AWS_SECRET_ACCESS_KEY',)
 
 
 class Operator:
     """Does operations; safe for all threads."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, vault: Vault) -> None:
+    def __init__(
+        self, settings: Settings, catalogue: Catalogue, vault: Vault, servers: Servers
+    ) -> None:
+        """Take what it works with; servers: what programs need beside Pulumi."""
+        self._servers = servers
         self._settings = settings
         self._catalogue = catalogue
         self._vault = vault
@@ -55,7 +64,7 @@ class Operator:
             ):
                 digest = snapshots.digest_of(folder)
                 self._operate(task, folder, engine, course, stop)
-        except (ProvisioningError, ProgramError, auto.CommandError, OSError, StoppedError) as error:
+        except FAILURES as error:
             return self._ended(error, digest, course, stop)
         return Outcome(SUCCEEDED, digest)
 
@@ -83,13 +92,31 @@ class Operator:
             self._settings.org, task.program, name, str(folder), task.run_id
         )
         try:
-            Steps(task, context, engine, course, stop).do()
+            variables = self._variables(folder, course, stop)
+            Steps(task, context, engine, course, stop, variables=variables).do()
             if task.operation == DESTROY:
                 self._history.forget(task.program, name)
             else:
                 self._history.after_run(task.program, name)
         finally:
             settings_file.unlink(missing_ok=True)
+
+    def _variables(self, folder: Path, course: Course, stop: Stop) -> dict[str, str]:
+        """Return what the program finds its servers by, once they are ready."""
+        needs = snapshots.needs_of(folder)
+        ready_at_once = True
+
+        def pause(seconds: float) -> None:
+            nonlocal ready_at_once
+            if ready_at_once:
+                course.line(f'Starting: {", ".join(sorted(needs))}. The first time takes minutes.')
+                ready_at_once = False
+            stop.pause(seconds)
+
+        found = self._servers.variables(needs, pause)
+        if needs:
+            course.hide({value for name, value in found.items() if name in SECRET_VARIABLES})
+        return found
 
     def _ended(self, error: Exception, digest: str, course: Course, stop: Stop) -> Outcome:
         if stop.is_wanted:

@@ -102,6 +102,11 @@ def venv_of(copy: Path) -> Path:
     return Path(project['runtime']['options']['virtualenv'])
 
 
+def needs_of(copy: Path) -> frozenset[str]:
+    """Return what a program needs, as programs.Program has it."""
+    return programs.needs(yaml.safe_load((copy / PROJECT_FILE).read_text()))
+
+
 def settings_of(folder: Path, stack: str) -> Path:
     """Return the file in which Pulumi looks for a stack's settings."""
     return folder / f'Pulumi.{stack}.yaml'

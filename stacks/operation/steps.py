@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,7 +40,11 @@ class Steps:
         engine: OwnedEngine,
         course: Course,
         stop: Stop,
+        *,
+        variables: Mapping[str, str],
     ) -> None:
+        """Take what they work with; variables: what the program finds its needs by."""
+        self._variables = variables
         self._task = task
         self._context = context
         self._engine = engine
@@ -52,7 +56,8 @@ class Steps:
 
         Raises ProvisioningError when one fails, StoppedError when somebody wants that.
         """
-        options = self._engine.open(snapshots.venv_of(Path(self._context['dirname'])))
+        venv = snapshots.venv_of(Path(self._context['dirname']))
+        options = self._engine.open(venv, self._variables)
         stack = self._unlocking(
             lambda: basic_pulumi.set_stack(self._context, options),
             lambda: recovery.unlock_absent(self._context, options),

@@ -55,6 +55,11 @@ class Stop:
         if self.is_wanted:
             raise StoppedError
 
+    def pause(self, seconds: float) -> None:
+        """Let time pass; raises StoppedError when the operation is to stop."""
+        self.wait(seconds)
+        self.check()
+
     def wait(self, seconds: float) -> None:
         """Let time pass, unless the operation is to stop."""
         self._wanted.wait(seconds)

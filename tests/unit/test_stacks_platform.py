@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from settings import MOST_WAITING
 from stacks import platform
 from stacks.errors import (
     ChangedError,
@@ -39,7 +40,7 @@ def test_coming_up(site: Site) -> None:
     def not_yet() -> platform.Records:
         raise UnavailableError('The platform is coming up.')
 
-    early = Platform(site.settings, site.catalogue, not_yet, site.bell)
+    early = Platform(site.settings, site.catalogue, not_yet, site.bell, lambda: False)
     with pytest.raises(UnavailableError, match='coming up'):
         early.stack(ANNA, 'one')
 
@@ -216,15 +217,21 @@ def test_wait(site: Site, run: Run) -> None:
     timer.join()
 
 
+def test_wait_while_the_service_ends(site: Site, run: Run) -> None:
+    """Whoever waits for a run that does not begin any more is told at once that it waits."""
+    site.is_draining = True
+    assert site.platform.wait(ANNA, run.id, 60).state == 'queued'
+
+
 def test_many_wait(site: Site, run: Run) -> None:
     """When as many wait as may, the next one is answered at once."""
     shared = site.platform
-    with ThreadPoolExecutor(platform.MOST_WAITING) as pool:
-        waiting = [pool.submit(shared.wait, ANNA, run.id, 60) for _ in range(platform.MOST_WAITING)]
+    with ThreadPoolExecutor(MOST_WAITING) as pool:
+        waiting = [pool.submit(shared.wait, ANNA, run.id, 60) for _ in range(MOST_WAITING)]
         while shared._waiting._value:
             pass
         assert shared.wait(ANNA, run.id, 60).state == 'queued'
         site.change_run(run.id, state='failed')
         site.bell.ring()
         assert {each.result().state for each in waiting} == {'failed'}
-    assert shared._waiting._value == platform.MOST_WAITING
+    assert shared._waiting._value == MOST_WAITING

@@ -1,0 +1,235 @@
+"""A server in a folder, kept running by one of the processes that use it.
+
+Whoever has the folder's lock keeps the server; the others wait for the lock, and so go on with it
+at once when that one ends. The server has the lock as well and dies with its keeper, so that two
+are never on one folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import select
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from servers import ports
+from servers.errors import ServerError
+from servers.tied import tied
+
+logger = logging.getLogger(__name__)
+
+# Seconds that a server has to answer for the first time, and between two looks at that.
+START_DEADLINE = 30.0
+LOOK_EVERY = 0.05
+# Seconds between two looks at one that runs. When it has missed some, it is started anew.
+CHECK_EVERY = 5.0
+MOST_MISSED = 3
+# Seconds that it has to end by itself.
+GRACE = 5.0
+# One that lives shorter has failed; after so many in a row the next one waits to be asked for.
+SHORTEST_LIFE = 2.0
+MOST_FAILURES = 5
+LAST_LINES = 5
+LARGEST_LOG = 1024 * 1024
+
+
+class Kind(Protocol):
+    """What is to be known of a server to run it."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def port_count(self) -> int:
+        """How many ports it listens on."""
+
+    def prepare(self) -> None:
+        """Have it ready to be started; raises ServerError when it cannot be."""
+
+    def give_up(self) -> None:
+        """Have prepare() end, and fail."""
+
+    def command(self, folder: Path, ports: Sequence[int]) -> list[str]:
+        """Return what starts it, by an absolute path."""
+
+    def environ(self, folder: Path) -> Mapping[str, str]:
+        """Return its environment."""
+
+    def answers(self, ports: Sequence[int]) -> bool:
+        """Tell whether it answers as it should; within seconds."""
+
+
+class Kept:
+    """One server, for any thread of this process."""
+
+    def __init__(self, folder: Path, kind: Kind) -> None:
+        """Do nothing yet. folder: is its alone; it is made when it is needed."""
+        self._folder = folder
+        self._kind = kind
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._is_keeper = False
+        self._is_ending = False
+        self._obstacle: ServerError | None = None
+        self._wanted = threading.Event()
+        # Tells the thread that waits for the server to end that it is to.
+        self._ending = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    @property
+    def was_used(self) -> bool:
+        """Whether it has run here before, so that something may be in it."""
+        return self._address.exists()
+
+    def begin(self) -> None:
+        """Have it run from now on, until close(), whoever keeps it."""
+        self._obstacle = None
+        self._wanted.set()
+        with self._starting:
+            if self._thread is None and not self._is_ending:
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                # Who waits for a lock in the kernel cannot be called back. The kernel kills the
+                # server when this thread ends, as only that of the process would end it otherwise.
+                self._thread = threading.Thread(target=self._keep, name='server', daemon=True)
+                self._thread.start()
+
+    def ports(self, pause: Callable[[float], object] = time.sleep) -> list[int]:
+        """Return its ports once it answers there; it is started where it does not run.
+
+        pause: waits for some seconds; raises what it likes where that is of no use any more.
+
+        Raises ServerError.
+        """
+        self.begin()
+        ends_at: float | None = None
+        while True:
+            if self._obstacle is not None:
+                raise self._obstacle
+            known = self._known_ports()
+            if known and self._kind.answers(known):
+                return known
+            # To make it ready may take minutes; from then on it has its time.
+            if known and ends_at is None:
+                ends_at = time.monotonic() + START_DEADLINE
+            if ends_at is not None and time.monotonic() > ends_at:
+                raise ServerError(f'The {self._kind.name} does not answer.\n{self._last_lines()}')
+            pause(LOOK_EVERY)
+
+    def close(self) -> None:
+        """End it, if this process keeps it."""
+        self._is_ending = True
+        self._wanted.set()
+        os.eventfd_write(self._ending, 1)
+        self._kind.give_up()
+        if self._thread is not None and self._is_keeper:
+            self._thread.join()
+
+    def _keep(self) -> None:
+        with (self._folder / 'lock').open('w') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._is_keeper = True
+            while not self._is_ending:
+                self._wanted.clear()
+                try:
+                    self._kind.prepare()
+                    self._serve_again_and_again(lock)
+                except (ServerError, OSError) as error:
+                    logger.error('the %s cannot be started: %s', self._kind.name, error)
+                    self._obstacle = ServerError(str(error))
+                    self._wanted.wait()
+
+    def _serve_again_and_again(self, lock: TextIO) -> None:
+        """Run the server, and start it when it has ended.
+
+        Raises ServerError when it does not live.
+        """
+        failures = 0
+        while not self._is_ending:
+            begun = time.monotonic()
+            self._serve(lock)
+            if self._is_ending:
+                return
+            said = self._last_lines()
+            logger.error('the %s has ended: %s', self._kind.name, said)
+            failures = 0 if time.monotonic() > begun + SHORTEST_LIFE else failures + 1
+            if failures == MOST_FAILURES:
+                raise ServerError(f'The {self._kind.name} ends as soon as it is started.\n{said}')
+
+    def _serve(self, lock: TextIO) -> None:
+        """Run the server until it has ended, or is to."""
+        chosen = ports.choose(self._kind.port_count, self._known_ports())
+        self._tell(chosen)
+        with self._log.open('wb' if self._is_log_full() else 'ab') as log:
+            process = subprocess.Popen(
+                tied(self._kind.command(self._folder, chosen)),
+                env=dict(self._kind.environ(self._folder)),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C is for the service to hear, which ends it after the last run.
+                start_new_session=True,
+                pass_fds=[lock.fileno()],
+            )
+        try:
+            self._watch(process, chosen)
+        finally:
+            _end(process)
+
+    def _watch(self, process: subprocess.Popen[bytes], at: Sequence[int]) -> None:
+        """Return when it has ended, is to end, or does not answer any more."""
+        ended = os.pidfd_open(process.pid)
+        missed = 0
+        try:
+            while missed < MOST_MISSED:
+                if select.select([ended, self._ending], [], [], CHECK_EVERY)[0]:
+                    return
+                missed = 0 if self._kind.answers(at) else missed + 1
+        finally:
+            os.close(ended)
+
+    @property
+    def _address(self) -> Path:
+        return self._folder / 'address.json'
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / 'log'
+
+    def _is_log_full(self) -> bool:
+        return self._log.exists() and self._log.stat().st_size > LARGEST_LOG
+
+    def _known_ports(self) -> list[int]:
+        try:
+            return list(json.loads(self._address.read_text())['ports'])
+        except FileNotFoundError:
+            return []
+
+    def _tell(self, chosen: Sequence[int]) -> None:
+        new = self._address.with_suffix('.new')
+        new.write_text(json.dumps({'ports': list(chosen)}))
+        new.replace(self._address)
+
+    def _last_lines(self) -> str:
+        try:
+            with self._log.open(errors='replace') as log:
+                return ''.join(deque(log, LAST_LINES)).strip()
+        except FileNotFoundError:
+            return ''
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End it, gently first."""
+    process.terminate()
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
