@@ -17,7 +17,7 @@ from typing import Any
 import requests
 
 import engine
-from bench import lasting, load, opentofu, report
+from bench import lasting, load, opentofu, report, sites
 from bench.timing import Sample
 from tests.paths import ROOT
 from tests.service import Service, serving
@@ -73,6 +73,9 @@ def run(folder: Path, stack: ExitStack, quick: bool) -> dict[str, Any]:
     say('stacks that last')
     with start(ENGINE='warm', SLOTS='1') as service:
         results['lasting'] = lasting_stacks(service, folder, found, quick)
+    say('sites')
+    with start(ENGINE='warm', SLOTS='1') as service:
+        results['sites'] = sites.measure(service, folder, found, 1 if quick else 6)
     if not quick:
         say('growth')
         one_slot = functools.partial(start, ENGINE='warm', SLOTS='1')
@@ -88,7 +91,7 @@ def lasting_stacks(
     platform.wait_until_up()
     idle = lasting.idle(platform)
     program = Path(folder / 'service' / 'burner-program')
-    by_hand = lasting.plain(folder / 'plain', program, found)
+    by_hand = lasting.Plain(folder / 'plain', program, found)
     one_request(service)  # It makes the program's venv.
     return {
         'orders': lasting.orders(platform, by_hand, 1 if quick else 7),

@@ -6,7 +6,6 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -82,38 +81,53 @@ class Platform:
         return found
 
 
-def plain(folder: Path, program: Path, found: engine.Engine) -> Callable[[str], None]:
-    """Return a function that makes a stack with the plain Automation API and the stock CLI."""
-    backend = folder / 'backend'
-    backend.mkdir(parents=True)
-    options = auto.LocalWorkspaceOptions(
-        pulumi_command=auto.PulumiCommand(str(found.pulumi.parent.parent)),
-        env_vars={
-            'PATH': os.pathsep.join(
-                [str(program / 'venv/bin'), str(found.bin), os.environ['PATH']]
-            ),
-            'PULUMI_BACKEND_URL': backend.as_uri(),
-            'PULUMI_CONFIG_PASSPHRASE': 'benchmark',
-            'PULUMI_HOME': str(folder / 'home'),
-            'PULUMI_SKIP_UPDATE_CHECK': 'true',
-        },
-    )
+class Plain:
+    """Stacks of one program by the plain Automation API and the stock CLI."""
 
-    def create(name: str) -> None:
-        full = auto.fully_qualified_stack_name('organization', PROGRAM, name)
-        stack = auto.create_or_select_stack(full, work_dir=str(program), opts=options)
-        stack.set_config('request', auto.ConfigValue(value='uuid'))
-        stack.up(on_output=lambda line: None)
+    def __init__(self, folder: Path, program: Path, found: engine.Engine, **variables: str) -> None:
+        """Take a folder for its state, and variables that the program gets."""
+        self._program = program
+        backend = folder / 'backend'
+        backend.mkdir(parents=True)
+        path = [str(program / 'venv/bin'), str(found.bin), os.environ['PATH']]
+        self._options = auto.LocalWorkspaceOptions(
+            pulumi_command=auto.PulumiCommand(str(found.pulumi.parent.parent)),
+            env_vars={
+                'PATH': os.pathsep.join(path),
+                'PULUMI_BACKEND_URL': backend.as_uri(),
+                'PULUMI_CONFIG_PASSPHRASE': 'benchmark',
+                'PULUMI_HOME': str(folder / 'home'),
+                'PULUMI_SKIP_UPDATE_CHECK': 'true',
+                **variables,
+            },
+        )
 
-    return create
+    def create(self, name: str, **inputs: str) -> auto.UpResult:
+        """Make a stack."""
+        stack = self._stack(name)
+        for key, value in inputs.items():
+            stack.set_config(key, auto.ConfigValue(value=value))
+        return stack.up(on_output=lambda line: None)
+
+    def destroy(self, name: str) -> None:
+        """Destroy it."""
+        stack = self._stack(name)
+        stack.destroy(on_output=lambda line: None)
+        stack.workspace.remove_stack(name)
+
+    def _stack(self, name: str) -> auto.Stack:
+        full = auto.fully_qualified_stack_name('organization', self._program.name, name)
+        return auto.create_or_select_stack(full, work_dir=str(self._program), opts=self._options)
 
 
-def orders(platform: Platform, by_hand: Callable[[str], None], rounds: int) -> dict[str, Any]:
+def orders(platform: Platform, by_hand: Plain, rounds: int) -> dict[str, Any]:
     """Time the making of a stack, both ways in turn."""
     samples = {'platform': Sample(), 'plain': Sample()}
     platform.create('warm-up')
     for number in range(rounds):
-        samples['plain'].measure(functools.partial(by_hand, f'plain-{number}'))
+        samples['plain'].measure(
+            functools.partial(by_hand.create, f'plain-{number}', request='uuid')
+        )
         for each in range(5):
             name = f'made-{number}-{each}'
             samples['platform'].measure(functools.partial(platform.create, name))

@@ -42,6 +42,7 @@ def table(results: dict[str, Any]) -> str:
     parts = [f'{where["date"]}, {where["cpu"]}, {where["system"]}.', _cycles(results['cycle'])]
     parts.append(_throughput(results['throughput']))
     parts.append(_lasting(results['lasting']))
+    parts.append(_sites(results['sites']))
     if 'growth' in results:
         parts.append(_growth(results['growth']))
     return '\n\n'.join(parts)
@@ -138,6 +139,21 @@ def _lasting(lasting: dict[str, Any]) -> str:
             f'| idle, {title} | | {at["share_of_core"]:.1%} of a core, {at["service_mb"]:.0f} MB, '
             f'with its engines {at["all_mb"]:.0f} MB |'
         )
+    return '\n'.join(lines)
+
+
+def _sites(sites: dict[str, dict[str, float]]) -> str:
+    ratio = sites['plain']['median'] / sites['service']['median']
+    lines = [
+        '| A site, until its page is served | runs | median s | min s | max s | |',
+        '|---|---|---|---|---|---|',
+    ]
+    for name, title, more in (
+        ('service', '`POST /sites`', f'{ratio:.1f} x as fast as the next line'),
+        ('plain', 'the steps of `pulumi_over_http`: the Automation API and the stock CLI', ''),
+    ):
+        seconds = ' | '.join(f'{sites[name][key]:.3f}' for key in ('median', 'min', 'max'))
+        lines.append(f'| {title} | {sites[name]["runs"]} | {seconds} | {more} |')
     return '\n'.join(lines)
 
 

@@ -18,7 +18,11 @@ LDFLAGS = f'-s -w -X {SDK}/go/common/version.Version={PULUMI_VERSION}'
 MODULES = (
     Module(
         SOURCES / 'pulumi',
-        {'github.com/pulumi/pulumi/pkg/v3/cmd/pulumi': 'pulumi', './warm': 'pulumi-warm'},
+        {
+            'github.com/pulumi/pulumi/pkg/v3/cmd/pulumi': 'pulumi',
+            './warm': 'pulumi-warm',
+            './dynamic': 'pulumi-resource-pulumi-python',
+        },
     ),
     Module(SOURCES / 'random', {'./cmd/pulumi-resource-random': 'pulumi-resource-random'}),
     Module(
@@ -28,12 +32,16 @@ MODULES = (
 )
 # The folder where the engine looks for this version of a plugin first, and what belongs there.
 PLUGINS = {'resource-random-v4.21.4': 'pulumi-resource-random'}
-# Scripts that the official installer puts beside the CLI; they come in the SDK's Go module.
-SCRIPTS = ('python/cmd/pulumi-language-python-exec', 'python/dist/pulumi-resource-pulumi-python')
+# Scripts that the official installer puts beside the CLI, and where they go here; they come in the
+# SDK's Go module. In place of the last one is one of ours, which starts it where nothing is warm.
+SCRIPTS = {
+    'python/cmd/pulumi-language-python-exec': 'bin',
+    'python/dist/pulumi-resource-pulumi-python': 'libexec',
+}
 
 
 def _finish(compiler: Compiler, folder: Path) -> None:
-    _copy_scripts(compiler.source_of(f'{SDK}@{PULUMI_VERSION}', MODULES[0]), folder / 'bin')
+    _copy_scripts(compiler.source_of(f'{SDK}@{PULUMI_VERSION}', MODULES[0]), folder)
     _lay_out_plugins(folder)
 
 
@@ -45,9 +53,10 @@ def _lay_out_plugins(folder: Path) -> None:
         (plugin / binary).symlink_to(Path('..', '..', 'bin', binary))
 
 
-def _copy_scripts(sdk: Path, bin_folder: Path) -> None:
-    for script in SCRIPTS:
-        target = bin_folder / Path(script).name
+def _copy_scripts(sdk: Path, folder: Path) -> None:
+    for script, place in SCRIPTS.items():
+        target = folder / place / Path(script).name
+        target.parent.mkdir(exist_ok=True)
         shutil.copyfile(sdk / script, target)
         target.chmod(0o755)
 

@@ -1,6 +1,7 @@
 """The object store that programs get: our own S3 server, or one that is elsewhere.
 
-Programs find it as everything does that speaks S3: by AWS's own variables.
+Programs find it by variables of their own, S3_*. AWS's would do as well, but the engine reads those
+too, and has to be started anew for each other value.
 """
 
 from __future__ import annotations
@@ -63,21 +64,18 @@ class ObjectStore:
 
         Raises ServerError.
         """
-        website = {'OBJECT_STORE_WEBSITE': self._website} if self._website else {}
-        if self._address == AWS:
-            return website
+        website = {'S3_WEBSITE': self._website} if self._website else {}
         if self._address:
-            return {'AWS_ENDPOINT_URL_S3': self._address, **website}
+            elsewhere = {} if self._address == AWS else {'S3_ENDPOINT': self._address}
+            return {**elsewhere, **website}
         port, website_port = self._kept.ports(pause)
         access_key, secret_key = self._gateway.keys()
         return {
-            'AWS_ENDPOINT_URL_S3': f'http://127.0.0.1:{port}',
-            'AWS_REGION': REGION,
-            'AWS_DEFAULT_REGION': REGION,
-            'AWS_ACCESS_KEY_ID': access_key,
-            'AWS_SECRET_ACCESS_KEY': secret_key,
-            'AWS_SESSION_TOKEN': '',
-            'OBJECT_STORE_WEBSITE': f'{{bucket}}.{DOMAIN}:{website_port}',
+            'S3_ENDPOINT': f'http://127.0.0.1:{port}',
+            'S3_REGION': REGION,
+            'S3_ACCESS_KEY': access_key,
+            'S3_SECRET_KEY': secret_key,
+            'S3_WEBSITE': f'{{bucket}}.{DOMAIN}:{website_port}',
         }
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ PROGRAMS = {
         'tests/programs/held',
         'tests/programs/raising',
         'tests/programs/files',
+        'programs/authority',
         'programs/passwords',
         'programs/static-site',
     ],

@@ -145,7 +145,7 @@ def lay_out(folder: Path) -> None:
     programs = folder / 'programs'
     if not programs.exists():
         programs.mkdir()
-        for source in (ROOT / 'programs' / 'passwords', ROOT / 'tests' / 'programs' / 'files'):
+        for source in (*(ROOT / 'programs').iterdir(), ROOT / 'tests' / 'programs' / 'files'):
             (programs / source.name).symlink_to(source)
 
 

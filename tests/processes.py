@@ -42,6 +42,14 @@ def command_line(pid: int) -> str:
         return ''
 
 
+def name(pid: int) -> str:
+    """Return what a process calls itself; empty when it has ended."""
+    try:
+        return Path(f'/proc/{pid}/comm').read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ''
+
+
 def resident(pid: int) -> int:
     """Return the proportional share of memory, so that what forks share counts once."""
     try:

@@ -86,8 +86,8 @@ def _refuse_body(req: falcon.Request) -> None:
     elif is_in_chunks:
         detail = 'The body needs a Content-Length in place of a Transfer-Encoding.'
         raise falcon.HTTPLengthRequired(description=detail)
-    elif (req.content_length or 0) > bodies.MAX_BODY:
-        detail = f'A body may have {bodies.MAX_BODY} bytes at most.'
+    elif (req.content_length or 0) > bodies.most(req.path):
+        detail = f'A body may have {bodies.most(req.path)} bytes at most.'
         raise falcon.HTTPContentTooLarge(description=detail)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -11,6 +12,9 @@ from typing import Any, NoReturn
 import falcon
 
 MAX_BODY = 64 * 1024
+# Where inputs may be pages and other files.
+MAX_CONTENT = 8 * 1024 * 1024
+TAKES_CONTENT = re.compile('/sites(/.*)?|/v1/stacks(/[^/]*/runs)?')
 METHODS = {'PATCH', 'POST', 'PUT'}
 # Far from what Python's stack can bear, wherever a value is walked through.
 MAX_DEPTH = 32
@@ -21,6 +25,11 @@ MAX_DIGITS = 1000
 def is_taken(method: str, path: str) -> bool:
     """Tell whether a request of this method for this path may have a body."""
     return method in METHODS and (path.startswith(('/v1/', '/sites/')) or path == '/sites')
+
+
+def most(path: str) -> int:
+    """Return how many bytes a body for this path may have."""
+    return MAX_CONTENT if TAKES_CONTENT.fullmatch(path) else MAX_BODY
 
 
 def read_json(

@@ -31,11 +31,15 @@ from typing import Any
 
 from gunicorn.workers import gthread  # type: ignore[import-untyped]
 
-from web import heads
+from web import bodies, heads
 
 # Seconds for a whole head, and then a whole body, to arrive, and earlier answers to be read.
 HEAD_TIMEOUT = 10.0
 BODY_TIMEOUT = 10.0
+# Bytes in a second, at least, of what is longer than most bodies; and how many of such may come at
+# the same time, as all of each is in memory.
+SLOWEST = 256 * 1024
+MOST_LARGE = 8
 # Seconds, and bytes, in which a client can notice that its connection ends with this answer.
 LINGER = 2.0
 MAX_DISCARDED = 1024 * 1024
@@ -57,6 +61,11 @@ class Connection(gthread.TConn):  # type: ignore[misc]  # gunicorn has no types
         self.received = bytearray()
         self.missing = 0
         self.discarded = 0
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it holds, or is to hold, much more than most do."""
+        return self.missing + len(self.received) > bodies.MAX_BODY + heads.MAX_HEAD
 
 
 Step = Callable[[Connection], None]
@@ -168,9 +177,14 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
         if not conn.missing:
             self._start(conn)
             return
+        if conn.is_large and sum(each.is_large for each in self.waiting) >= MOST_LARGE:
+            conn.sock.send(heads.BUSY)
+            self._linger(conn)
+            return
         if expects_continue:
             conn.sock.send(heads.CONTINUE)
-        conn.timeout = self._deadline(BODY_TIMEOUT)
+        more = conn.missing / SLOWEST if conn.is_large else 0.0
+        conn.timeout = self._deadline(BODY_TIMEOUT + more)
         self._wait(conn, selectors.EVENT_READ, self._read_body)
 
     def _read_body(self, conn: Connection) -> None:

@@ -22,6 +22,13 @@ TOO_LARGE = (
     b'Content-Length: 0\r\n'
     b'\r\n'
 )
+BUSY = (
+    b'HTTP/1.1 503 Service Unavailable\r\n'
+    b'Connection: close\r\n'
+    b'Retry-After: 5\r\n'
+    b'Content-Length: 0\r\n'
+    b'\r\n'
+)
 CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
 
 
@@ -60,8 +67,9 @@ def awaited(cfg: Any, client: Any, received: bytearray) -> Awaited:
 def is_collected(req: Any) -> bool:
     """Tell whether the whole body, if any, is here when a thread gets the request."""
     length = _length(req)
-    may_have_one = bodies.is_taken(req.method, unquote_to_wsgi_str(req.path))
-    return length == 0 or (may_have_one and 0 < length <= bodies.MAX_BODY)
+    path = unquote_to_wsgi_str(req.path)
+    may_have_one = bodies.is_taken(req.method, path)
+    return length == 0 or (may_have_one and 0 < length <= bodies.most(path))
 
 
 def _length(req: Any) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stacks.operation.marks import LATER, SECRET, UNKNOWN, in_words, is_marked, is_secret
+from stacks.shortening import shortened
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def differences(old: Any, new: Any, path: str = '') -> Iterator[Difference]:
             before, after = (_part(each, number) for each in (old, new))
             yield from differences(before, after, f'{path}[{number}]')
     elif old != new:
-        yield Difference(path, shown(old), shown(new))
+        yield Difference(path, shortened(shown(old)), shortened(shown(new)))
 
 
 def _part(whole: list[Any], number: int) -> Any:

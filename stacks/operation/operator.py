@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from pulumi import automation as auto
@@ -32,8 +33,8 @@ logger = logging.getLogger(__name__)
 PREFIX = 'stack.'
 KEPT_PROGRAM = (DESTROY, REFRESH)
 FAILURES = (ProvisioningError, ProgramError, ServerError, auto.CommandError, OSError, StoppedError)
-# By which programs find them, and which nobody is to see.
-SECRET_VARIABLES = ('AWS_SECRET_ACCESS_KEY',)
+# By which programs use them, and which nobody is to see.
+SECRET_VARIABLES = ('S3_SECRET_KEY', 'AWS_SECRET_ACCESS_KEY')
 
 
 class Operator:
@@ -115,7 +116,8 @@ class Operator:
 
         found = self._servers.variables(needs, pause)
         if needs:
-            course.hide({value for name, value in found.items() if name in SECRET_VARIABLES})
+            given = {**os.environ, **found}
+            course.hide({given[name] for name in SECRET_VARIABLES if name in given})
         return found
 
     def _ended(self, error: Exception, digest: str, course: Course, stop: Stop) -> Outcome:

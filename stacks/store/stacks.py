@@ -12,6 +12,7 @@ from stacks.moments import aware
 from stacks.operation.marks import SECRET
 from stacks.records import ACTIVE, DESTROY, MEANWHILE, Stack
 from stacks.requests import StackFilter
+from stacks.shortening import shortened
 from stacks.store.tables import runs, stacks, vaults
 
 Row = sa.Row[Any]
@@ -135,7 +136,7 @@ def shown(row: Row) -> Stack:
 
 def shown_inputs(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Return inputs as people may see them."""
-    return {**stored['plain'], **dict.fromkeys(stored['secret'], SECRET)}
+    return {**shortened(stored['plain']), **dict.fromkeys(stored['secret'], SECRET)}
 
 
 def _is_busy() -> sa.Exists:

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -224,6 +225,20 @@ def test_awkward_files(sites: Sites) -> None:
     assert done['changes']['update'] == 1
     assert page(url, 'empty.txt').text == 'not any more'
     client.done(client.destroy('awkward'))
+
+
+def test_large_file(sites: Sites) -> None:
+    """A file of several MiB is served as it was given; what is larger is told to be too large."""
+    content = secrets.token_hex(5 * 512 * 1024)
+    url = sites.create('large', content)
+    assert page(url).text == content
+    shown = sites.client.get('/stacks/large')['inputs']['content']
+    assert (shown[:100], shown[-22:]) == (content[:100], '(5,242,880 characters)')
+    sites.delete('large')
+    answer = sites.call('POST', '', id='larger', content='x' * 7 * 1024 * 1024)
+    assert (answer.status_code, 'at most 6 MiB' in answer.json()['detail']) == (502, True)
+    assert sites.call('POST', '', id='larger', content='x' * 8 * 1024 * 1024).status_code == 413
+    assert sites.call('GET', '/larger').status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import os
 import signal
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ ROLES: dict[str, Callable[[str], bool]] = {
     'engine': lambda line: '/pulumi-warm' in line or '/pulumi --non-interactive' in line,
     'host': lambda line: 'warm_pulumi/host' in line or 'pulumi-language-python ' in line,
     'program': lambda line: 'pulumi-language-python-exec' in line,
-    'provider': lambda line: '-m pulumi.dynamic' in line,
+    'provider': lambda line: 'pulumi-resource-pulumi-python' in line or '-m pulumi.dynamic' in line,
 }
 
 
@@ -82,10 +82,14 @@ class Lasting:
             self.restart()
             return 1
         found = self.pids(role)
-        for pid in found:
+        self.kill_all(found)
+        return len(found)
+
+    def kill_all(self, pids: Iterable[int]) -> None:
+        """Kill some processes, and wait until the platform answers again."""
+        for pid in pids:
             kill(pid)
         await_that(self.is_up)
-        return len(found)
 
     def is_up(self) -> bool:
         """Tell whether the platform answers."""
@@ -104,7 +108,8 @@ class Lasting:
         if role == 'program':
             # Of the host and what it forked for one program, only the latter.
             hosts = [each for each in found if set(processes.descendants(each)) & set(found)]
-            return [each for each in found if each not in hosts]
+            forked = [each for each in found if each not in hosts]
+            return [each for each in forked if processes.name(each) != 'pulumi-dynamic']
         return found
 
     def service(self) -> list[int]:

@@ -158,8 +158,28 @@ def test_body_that_does_not_come() -> None:
         ('POST', '/uuid', False),
         ('POST', '/v10/runs', False),
         ('POST', '//v1/runs', False),
+        ('POST', '/sites', True),
+        ('PUT', '/sites/a', True),
+        ('DELETE', '/sites/a', False),
+        ('POST', '/sites-of-others', False),
     ],
 )
 def test_who_may_have_a_body(method: str, path: str, is_taken: bool) -> None:
     """A body may come with what changes something of the platform, and with nothing else."""
     assert bodies.is_taken(method, path) is is_taken
+
+
+@pytest.mark.parametrize(
+    ('path', 'most'),
+    [
+        ('/sites', bodies.MAX_CONTENT),
+        ('/sites/a', bodies.MAX_CONTENT),
+        ('/v1/stacks', bodies.MAX_CONTENT),
+        ('/v1/stacks/a/runs', bodies.MAX_CONTENT),
+        ('/v1/stacks/a', bodies.MAX_BODY),
+        ('/v1/runs/a/cancel', bodies.MAX_BODY),
+    ],
+)
+def test_how_long_a_body_may_be(path: str, most: int) -> None:
+    """Where inputs are taken they may be pages and other files."""
+    assert bodies.most(path) == most

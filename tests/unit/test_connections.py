@@ -10,6 +10,7 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from types import ModuleType
 from typing import Any
 
@@ -21,8 +22,8 @@ from gunicorn.http import body, message, parser, unreader, wsgi  # type: ignore[
 from gunicorn.workers import base, gthread  # type: ignore[import-untyped]
 
 from tests.paths import ROOT
-from web.bodies import MAX_BODY
-from web.connections import BODY_TIMEOUT, GuardedWorker
+from web.bodies import MAX_BODY, MAX_CONTENT
+from web.connections import BODY_TIMEOUT, MOST_LARGE, GuardedWorker
 from web.heads import MAX_HEAD
 
 DEADLINE = 30.0
@@ -262,6 +263,22 @@ def test_body_that_does_not_come(loop: Loop) -> None:
         waiting.timeout = time.monotonic()
         loop.turn_until(lambda: loop.worker.nr_conns == 0)
         assert loop.worker.nr == 0
+
+
+def test_many_large_bodies(loop: Loop) -> None:
+    """Of bodies that take much memory some may come at the same time; others are told to wait."""
+    head = b'POST /sites HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n' % MAX_CONTENT
+    address = loop.listener.getsockname()
+    with ExitStack() as stack:
+        for _ in range(MOST_LARGE):
+            stack.enter_context(socket.create_connection(address)).send(head + BODY)
+        loop.turn_until(lambda: sum(each.is_large for each in loop.worker.waiting) == MOST_LARGE)
+        [slowest] = {int(each.timeout - time.monotonic()) // 10 for each in loop.worker.waiting}
+        assert slowest * 10 > BODY_TIMEOUT
+        assert loop.exchange(head) == [b'503']
+        # What is small is none of these.
+        assert loop.exchange(POST + b'\r\n' + BODY + LAST) == [b'200', b'200']
+    loop.turn_until(lambda: loop.worker.nr_conns == 0)
 
 
 @pytest.mark.parametrize('path', [b'/broken', b'/ended'])

@@ -6,7 +6,7 @@ import pytest
 from gunicorn.config import Config  # type: ignore[import-untyped]
 
 from web import heads
-from web.bodies import MAX_BODY
+from web.bodies import MAX_BODY, MAX_CONTENT
 from web.heads import NOTHING, Awaited
 
 CLIENT = ('127.0.0.1', 1)
@@ -34,6 +34,13 @@ def test_missing(length: bytes, body: bytes, missing: int) -> None:
     """Of a body that may come, what has not arrived yet is waited for."""
     head = [b'POST /v1/a HTTP/1.1', b'Content-Length: ' + length]
     assert awaited(*head, body=body).size == missing
+
+
+@pytest.mark.parametrize(('length', 'size'), [(MAX_CONTENT, MAX_CONTENT), (MAX_CONTENT + 1, 0)])
+def test_missing_content(length: int, size: int) -> None:
+    """Where inputs are taken, more of a body is waited for."""
+    head = [b'POST /sites HTTP/1.1', b'Content-Length: %d' % length]
+    assert awaited(*head).size == size
 
 
 @pytest.mark.parametrize(

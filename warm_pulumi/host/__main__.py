@@ -21,7 +21,7 @@ import argparse  # noqa: E402, F401  What the exec script and pulumi import is t
 import asyncio  # noqa: E402, F401
 import inspect  # noqa: E402, F401
 import logging  # noqa: E402, F401
-import runpy  # noqa: E402, F401
+import runpy  # noqa: E402
 import traceback  # noqa: E402, F401
 
 import grpc._channel  # noqa: E402  Late: when the exec script opens the first channel.
@@ -50,6 +50,11 @@ _KEPT = dict(sys.modules)
 preloaded.Preloaded(_BASELINE)
 
 job = zygote.serve(_GREETING, _SNAPSHOT)
+if job.is_provider:
+    zygote.become_provider(job)
+    ending.hide_host(runpy._run_module_as_main.__code__)
+    runpy._run_module_as_main('pulumi.dynamic')
+    sys.exit()  # It has served until it was told to end.
 try:
     exec(code, vars(zygote.become(job, _EXEC_SCRIPT)))
 except SystemExit as end:

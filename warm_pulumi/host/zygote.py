@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import io
 import json
 import os
 import selectors
@@ -22,23 +23,29 @@ import types
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import pulumi
 
 _NUMBER = struct.Struct('=i')
+_SET_NAME = 15  # PR_SET_NAME
+_PROVIDER = 2  # A message that brings the job of a plugin, and not that of a program.
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a program: the exec script's arguments, and the process to make of it."""
+    """One run of a program: the exec script's arguments, and the process to make of it.
+
+    is_provider: whether it is the plugin of dynamic providers that is run, with its arguments.
+    """
 
     argv: list[str]
     cwd: str
     env: dict[str, str]
     umask: int
     debug: bool
+    is_provider: bool = False
 
 
 class Snapshot(Protocol):
@@ -86,15 +93,17 @@ class _Zygote:
         if not fds:
             print('current' if self._snapshot.is_current() else 'outdated', flush=True)
             return None
-        return self._fork(*fds)
+        return self._fork(message[0] == _PROVIDER, *fds)
 
-    def _fork(self, job: int, life_fd: int, stdout: int, stderr: int) -> Job | None:
+    def _fork(
+        self, is_provider: bool, job: int, life_fd: int, stdout: int, stderr: int
+    ) -> Job | None:
         life = socket.socket(fileno=life_fd)
         pid = os.fork()
         if pid == 0:
             self._leave(life, stdout, stderr)
             with open(job, 'rb') as file:
-                return Job(**json.load(file))
+                return Job(**json.load(file), is_provider=is_provider)
         os.setpgid(pid, pid)  # Here as in the child: whichever comes first.
         for fd in (job, stdout, stderr):
             os.close(fd)
@@ -152,10 +161,7 @@ def become(job: Job, exec_script: str) -> types.ModuleType:
 
     Returns a new ``__main__`` to execute the exec script in.
     """
-    os.environ.clear()
-    os.environ.update(job.env)
-    os.umask(job.umask)
-    os.chdir(job.cwd)
+    _surround(job)
     sys.argv = [exec_script, *job.argv]
     sys.orig_argv = [sys.orig_argv[0], *sys.argv]
     if not getattr(sys.flags, 'safe_path', False):  # Of Python 3.11.
@@ -165,7 +171,36 @@ def become(job: Job, exec_script: str) -> types.ModuleType:
     return _new_main(exec_script)
 
 
-def _new_main(exec_script: str) -> types.ModuleType:
+def become_provider(job: Job) -> None:
+    """Gives the child the surroundings that `python -u -m pulumi.dynamic` would have had."""
+    _surround(job)
+    # Else it would be known by the host's command line alone, as its programs are.
+    ctypes.CDLL(None).prctl(_SET_NAME, b'pulumi-dynamic')
+    sys.argv = ['-m', *job.argv]
+    sys.orig_argv = [sys.orig_argv[0], '-u', '-m', 'pulumi.dynamic', *job.argv]
+    if not getattr(sys.flags, 'safe_path', False):
+        sys.path.insert(0, job.cwd)
+    _new_main(None)
+    sys.stdout, sys.stderr = _unbuffered(1, sys.stdout), _unbuffered(2, sys.stderr)
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
+
+
+def _surround(job: Job) -> None:
+    os.environ.clear()
+    os.environ.update(job.env)
+    os.umask(job.umask)
+    os.chdir(job.cwd)
+
+
+def _unbuffered(fd: int, like: TextIO) -> TextIO:
+    """A stream of text as -u makes it."""
+    raw = io.FileIO(fd, 'w', closefd=False)
+    made = io.TextIOWrapper(raw, encoding=like.encoding, errors=like.errors, write_through=True)
+    made.mode = 'w'  # type: ignore[attr-defined]
+    return made
+
+
+def _new_main(exec_script: str | None) -> types.ModuleType:
     """A ``__main__`` with the attributes that the interpreter gives that of a script."""
     main = types.ModuleType('__main__')
     vars(main).update(
@@ -173,7 +208,7 @@ def _new_main(exec_script: str) -> types.ModuleType:
         __builtins__=sys.modules['builtins'],
         __cached__=None,
         __file__=exec_script,
-        __loader__=SourceFileLoader('__main__', exec_script),
+        __loader__=exec_script and SourceFileLoader('__main__', exec_script),
     )
     sys.modules['__main__'] = main
     return main

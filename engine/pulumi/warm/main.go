@@ -70,8 +70,12 @@ func serve(cli string, repliesFd int, graces graces) error {
 	}
 	interrupts := newInterrupts()
 	shutdown := newShutdown(graces, interrupts)
+	dynamic, err := newDynamicProviders()
+	if err != nil {
+		return err
+	}
 	server := &server{cli: cli, stdio: stdio, interrupts: interrupts, spawner: spawner,
-		companions: companions, host: host, databases: watchDatabases()}
+		companions: companions, host: host, dynamic: dynamic, databases: watchDatabases()}
 
 	if err := out.send(reply{Version: version.Version}); err != nil {
 		return err
@@ -97,6 +101,7 @@ type server struct {
 	spawner    spawner
 	companions *companions
 	host       *programHost
+	dynamic    *dynamicProviders
 	databases  *databases
 }
 
@@ -132,6 +137,7 @@ func (s *server) run(r request) (int, error) {
 		return s.runCold(r)
 	}
 	s.attachCompanions(r)
+	defer s.dynamic.end()
 	defer s.databases.close()
 	return execute(command), nil
 }
@@ -154,5 +160,8 @@ func (s *server) attachCompanions(r request) {
 	}
 	if len(r.Host) > 0 && s.host.prepare(process{argv: r.Host, env: r.CompanionEnv}, r) == nil {
 		os.Setenv("PULUMI_DEBUG_LANGUAGES", "python:"+s.host.port)
+		// Plugins inherit it; the program gets the command's own environment.
+		os.Setenv("PULUMI_WARM_PROVIDERS", s.dynamic.address)
+		s.dynamic.begin(s.host.zygote, s.host.about.Executable, mayRunProgram(r))
 	}
 }

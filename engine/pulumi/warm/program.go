@@ -13,6 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// What a message to the zygote asks for, where descriptors come with it.
+const (
+	runJob      = 1
+	providerJob = 2
+)
+
 // programJob is one run of a program: the exec script's arguments, and the process to make of it.
 type programJob struct {
 	Argv []string          `json:"argv"`
@@ -67,7 +73,7 @@ func submit(zygote *companion, job programJob, output []*os.File) (*net.UnixConn
 	for _, f := range append([]*os.File{file, theirs}, output...) {
 		fds = append(fds, int(f.Fd()))
 	}
-	if _, _, err := zygote.stdin.WriteMsgUnix([]byte{1}, syscall.UnixRights(fds...), nil); err != nil {
+	if _, _, err := zygote.stdin.WriteMsgUnix([]byte{runJob}, syscall.UnixRights(fds...), nil); err != nil {
 		ours.Close()
 		return nil, err
 	}

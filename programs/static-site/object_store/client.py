@@ -1,10 +1,12 @@
 """The connection to the object store, and its errors in words.
 
 Where it is and by whose keys comes from the environment when something is done, never from the
-stack's state: AWS's own variables, as boto3 reads them.
+stack's state: S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY and S3_SECRET_KEY. What is not there is looked
+for as boto3 does it, in AWS's own variables, files and roles.
 """
 
 import functools
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,6 +32,10 @@ def client() -> Any:
     retries = {'mode': 'standard', 'total_max_attempts': ATTEMPTS}
     return boto3.client(
         's3',
+        endpoint_url=os.environ.get('S3_ENDPOINT'),
+        region_name=os.environ.get('S3_REGION'),
+        aws_access_key_id=os.environ.get('S3_ACCESS_KEY'),
+        aws_secret_access_key=os.environ.get('S3_SECRET_KEY'),
         config=Config(connect_timeout=CONNECT, read_timeout=READ, retries=retries),
     )
 

@@ -70,10 +70,10 @@ class Website(Resource):
 
 def website_url(bucket: str) -> str:
     """Return the address at which this object store serves a bucket."""
-    host = os.environ.get('OBJECT_STORE_WEBSITE')
+    host = os.environ.get('S3_WEBSITE')
     if host:
         return 'http://' + host.format(bucket=bucket)
-    endpoint = os.environ.get('AWS_ENDPOINT_URL_S3')
+    endpoint = os.environ.get('S3_ENDPOINT')
     if endpoint:
         # What serves no websites still has the page itself.
         return f'{endpoint.rstrip("/")}/{bucket}/index.html'

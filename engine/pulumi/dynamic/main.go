@@ -1,0 +1,174 @@
+// Command pulumi-resource-pulumi-python is the plugin for dynamic providers of Python, as the engine
+// looks for it. Beside a warm engine it has the program host fork a process for the provider, and
+// stands for that process: it hands on output and exit code, and the process ends with it. Everywhere
+// else it becomes the stock plugin, which starts Python anew.
+package main
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// addressVariable names the warm engine's socket; see ../warm/providers.go for what is said there.
+const addressVariable = "PULUMI_WARM_PROVIDERS"
+
+// job is what the program host makes of the process that it forks; see warm_pulumi/host.
+type job struct {
+	Argv  []string          `json:"argv"`
+	Cwd   string            `json:"cwd"`
+	Env   map[string]string `json:"env"`
+	Umask int               `json:"umask"`
+	Debug bool              `json:"debug"`
+}
+
+func main() {
+	address := os.Getenv(addressVariable)
+	os.Unsetenv(addressVariable)
+	if address != "" {
+		// What cannot be handed over is left to the stock plugin, which explains best why it fails.
+		if life, err := handOver(address); err == nil {
+			if pid, err := readNumber(life); err == nil && pid > 0 {
+				os.Exit(awaitEnd(life))
+			}
+		}
+	}
+	err := becomeStock()
+	fmt.Fprintln(os.Stderr, "pulumi-resource-pulumi-python:", err)
+	os.Exit(1)
+}
+
+// becomeStock executes the script that the official installer puts beside the CLI.
+func becomeStock() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	name := filepath.Base(self)
+	stock := filepath.Join(filepath.Dir(filepath.Dir(self)), "libexec", name)
+	return syscall.Exec(stock, append([]string{stock}, os.Args[1:]...), os.Environ())
+}
+
+// handOver sends the job, in a file in memory, and the output's descriptors. It returns the connection,
+// which stands for the lives of both processes.
+func handOver(address string) (*net.UnixConn, error) {
+	python, env, err := interpreter()
+	if err != nil {
+		return nil, err
+	}
+	cwd, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	umask := syscall.Umask(0)
+	syscall.Umask(umask)
+	file, err := inMemory(job{Argv: os.Args[1:], Cwd: cwd, Env: env, Umask: umask, Debug: true})
+	if err != nil {
+		return nil, err
+	}
+	conn, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: address, Net: "unixpacket"})
+	if err != nil {
+		return nil, err
+	}
+	rights := syscall.UnixRights(int(file.Fd()), 1, 2)
+	if _, _, err := conn.WriteMsgUnix([]byte(python), rights, nil); err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// interpreter returns the Python that the stock plugin would start, and the environment that it would
+// start it in. There are more ways to choose one; those stay the stock plugin's.
+func interpreter() (string, map[string]string, error) {
+	env := map[string]string{}
+	for _, each := range os.Environ() {
+		name, value, _ := strings.Cut(each, "=")
+		env[name] = value
+	}
+	// The warm engine sets these for itself, and a stock one would not have them.
+	delete(env, "PULUMI_DEBUG_LANGUAGES")
+	delete(env, "PULUMI_DEBUG_PROVIDERS")
+	virtualEnv := env["PULUMI_RUNTIME_VIRTUALENV"]
+	if virtualEnv == "" {
+		if toolchain := env["PULUMI_RUNTIME_TOOLCHAIN"]; toolchain != "" && toolchain != "pip" {
+			return "", nil, errors.New("another tool chain")
+		}
+		name := env["PULUMI_PYTHON_CMD"]
+		if name == "" {
+			name = "python3"
+		}
+		python, err := exec.LookPath(name)
+		return python, env, err
+	}
+	folder, err := filepath.Abs(virtualEnv)
+	if err != nil {
+		return "", nil, err
+	}
+	delete(env, "PYTHONHOME")
+	env["PULUMI_RUNTIME_VIRTUALENV"] = virtualEnv
+	env["PATH"] = filepath.Join(folder, "bin") + string(filepath.ListSeparator) + env["PATH"]
+	return filepath.Join(folder, "bin", "python"), env, nil
+}
+
+func inMemory(content job) (*os.File, error) {
+	data, err := json.Marshal(content)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.MemfdCreate("job", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	file := os.NewFile(uintptr(fd), "job")
+	if _, err := file.Write(data); err != nil {
+		return nil, err
+	}
+	_, err = file.Seek(0, io.SeekStart)
+	return file, err
+}
+
+// awaitEnd waits for the process and returns its exit code, as a shell does.
+func awaitEnd(life *net.UnixConn) int {
+	number, err := readNumber(life)
+	if err != nil {
+		return 1 // The program host has died, and the process with it.
+	}
+	status := syscall.WaitStatus(number)
+	if status.Signaled() {
+		tellSignal(status)
+		return 128 + int(status.Signal())
+	}
+	return status.ExitStatus()
+}
+
+// tellSignal says what ended the process, as the shell does that runs the stock plugin.
+func tellSignal(status syscall.WaitStatus) {
+	signal := status.Signal()
+	if signal == syscall.SIGINT || signal == syscall.SIGPIPE {
+		return
+	}
+	words := signal.String()
+	words = strings.ToUpper(words[:1]) + words[1:]
+	if status.CoreDump() {
+		words += " (core dumped)"
+	}
+	fmt.Fprintln(os.Stderr, words)
+}
+
+func readNumber(life *net.UnixConn) (int, error) {
+	var number [4]byte
+	if _, err := io.ReadFull(life, number[:]); err != nil {
+		return 0, err
+	}
+	return int(int32(binary.NativeEndian.Uint32(number[:]))), nil
+}

@@ -1,0 +1,136 @@
+"""Sites, while what they need is killed around them."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.doers import await_that
+from tests.faults.conftest import Rounds
+from tests.faults.lasting import Lasting, lasting
+from tests.object_store import Store, page
+from tests.platform import Client
+
+PROGRAM = 'static-site'
+CLIENTS = 8
+# A run takes less than this, so that some are hit in each of their steps.
+LATEST = 0.6
+MOST_TRIES = 4
+Run = dict[str, Any]
+
+
+def given(text: str) -> dict[str, Any]:
+    """Return the inputs of a site of some files."""
+    return {'content': text, 'files': {'a.txt': text, 'b/c.css': text}}
+
+
+def order(client: Client, name: str, operation: str) -> Run:
+    """Order what is done with a site."""
+    orders: dict[str, Callable[[], Run]] = {
+        'create': lambda: client.create(name, given('first'), program=PROGRAM),
+        'update': lambda: client.start(name, 'update', inputs=given('second')),
+        'refresh': lambda: client.start(name, 'refresh', accept=True),
+        'destroy': lambda: client.destroy(name),
+    }
+    return orders[operation]()
+
+
+def repeated(client: Client, name: str, operation: str) -> Run:
+    """Order the same once more, for a stack that is there by now."""
+    return client.start(name, 'update') if operation == 'create' else order(client, name, operation)
+
+
+def brought_to_its_end(here: Lasting, run: Run, name: str, operation: str) -> None:
+    """Wait until an operation has succeeded, done again where the kill had it fail."""
+    for _ in range(MOST_TRIES):
+        ended = here.client.ended(run)
+        if ended['state'] == 'succeeded':
+            return
+        assert ended['error']['message'], ended
+        run = repeated(here.client, name, operation)
+    raise AssertionError(f'{operation} does not succeed: {ended["error"]}')
+
+
+def assert_each_has_its_bucket(here: Lasting, store: Store, text: str) -> None:
+    """Assert that every site is served from its bucket, and that there is no other one."""
+    stacks = here.client.get('/stacks?limit=200')['items']
+    assert set(store.buckets()) == {stack['outputs']['bucket'] for stack in stacks}
+    for stack in stacks:
+        url = stack['outputs']['website_url']
+        found = [page(url, name).text for name in ('', 'a.txt', 'b/c.css')]
+        assert found == [text] * 3
+
+
+@pytest.mark.parametrize('victim', ['store', 'engine', 'provider', 'worker', 'service'])
+def test_killed_around_sites(
+    tmp_path: Path,
+    rounds: Rounds,
+    victim: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """SIGKILL at any moment leaves no bucket without its stack, and no stack without its bucket."""
+    seed = random.randrange(2**32)
+    record_property('notes', f'seed {seed}')
+    moments = random.Random(seed)
+    with lasting(tmp_path) as here:
+        here.client.done(order(here.client, 'first', 'create'))
+        store = Store(here.site.service.state)
+        here.client.done(here.client.destroy('first'))
+        for number in range(rounds(2, 8)):
+            name = f'site-{number}'
+            for operation, text in (
+                ('create', 'first'),
+                ('update', 'second'),
+                ('refresh', 'second'),
+                ('destroy', 'second'),
+            ):
+                run = order(here.client, name, operation)
+                time.sleep(moments.uniform(0, LATEST))  # a moment of its own each time
+                strike(here, store, victim)
+                brought_to_its_end(here, run, name, operation)
+                await_that(lambda: is_up(store))
+                assert_each_has_its_bucket(here, store, text)
+        here.end()
+    await_that(lambda: not store.processes())
+
+
+def strike(here: Lasting, store: Store, victim: str) -> None:
+    """Kill something; a provider may not be there at that moment."""
+    if victim == 'store':
+        await_that(store.processes)
+        here.kill_all(store.processes())
+    else:
+        here.strike(victim)
+
+
+def is_up(store: Store) -> bool:
+    """Tell whether the object store answers."""
+    try:
+        store.buckets()
+    except Exception:
+        return False
+    return True
+
+
+def test_many_sites(tmp_path: Path, rounds: Rounds) -> None:
+    """Many sites, made and destroyed by many clients at once, all end rightly, and none is left."""
+    count = rounds(12, 50)
+    with lasting(tmp_path) as here:
+
+        def live(name: str) -> None:
+            client = Client(here.site.service.url)
+            client.done(client.create(name, given(name), program=PROGRAM))
+            url = client.get(f'/stacks/{name}/outputs')['website_url']
+            assert page(url, 'b/c.css').text == name
+            client.done(client.destroy(name))
+
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            list(pool.map(live, [f'site-{number}' for number in range(count)]))
+        assert Store(here.site.service.state).buckets() == []
+        here.end()
