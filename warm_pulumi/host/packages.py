@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import linecache
 import os
@@ -14,16 +15,25 @@ from contextlib import suppress
 from typing import Any
 
 _NO_PLUGIN = {'pulumi', 'pulumi-policy', 'pulumi-esc-sdk'}
+# What dynamic providers are written over, and takes long to import.
+_CLIENTS = ('boto3',)
 
 
 def preload() -> None:
-    """Imports what a program is most likely to import, and slow: the SDKs of providers."""
+    """Imports what a program is most likely to import, and slow: SDKs of providers, clients."""
     for name, _, folder in _installed():
         module = name.replace('-', '_')
         if os.path.isdir(os.path.join(folder, module)):
-            with suppress(Exception):  # The program will meet the same error, if it imports it.
-                importlib.import_module(module)
+            _import(module)
+    for client in _CLIENTS:
+        if importlib.util.find_spec(client):
+            _import(client)
     _read_sources()
+
+
+def _import(module: str) -> None:
+    with suppress(Exception):  # The program will meet the same error, if it imports it.
+        importlib.import_module(module)
 
 
 def _read_sources() -> None:

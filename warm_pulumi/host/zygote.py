@@ -182,7 +182,7 @@ def become_provider(job: Job) -> None:
         sys.path.insert(0, job.cwd)
     _new_main(None)
     sys.stdout, sys.stderr = _unbuffered(1, sys.stdout), _unbuffered(2, sys.stderr)
-    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc,assignment]
 
 
 def _surround(job: Job) -> None:
@@ -195,9 +195,7 @@ def _surround(job: Job) -> None:
 def _unbuffered(fd: int, like: TextIO) -> TextIO:
     """A stream of text as -u makes it."""
     raw = io.FileIO(fd, 'w', closefd=False)
-    made = io.TextIOWrapper(raw, encoding=like.encoding, errors=like.errors, write_through=True)
-    made.mode = 'w'  # type: ignore[attr-defined]
-    return made
+    return io.TextIOWrapper(raw, encoding=like.encoding, errors=like.errors, write_through=True)
 
 
 def _new_main(exec_script: str | None) -> types.ModuleType:
