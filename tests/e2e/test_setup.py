@@ -27,7 +27,8 @@ def checkout(tmp_path: Path) -> Path:
     """A checkout whose service needs one package, and whose programs need nothing."""
     folder = tmp_path / 'checkout'
     shutil.copytree(ROOT / 'setup', folder / 'setup')
-    shutil.copytree(ROOT / 'engine', folder / 'engine')
+    for room in ('engine', 'servers'):
+        shutil.copytree(ROOT / room, folder / room)
     (folder / 'program_venv.py').touch()
     (folder / 'requirements.txt').write_text('thing[more]==1.0\n')
     (folder / 'requirements.lock').touch()

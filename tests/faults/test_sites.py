@@ -82,7 +82,7 @@ def test_killed_around_sites(
         here.client.done(order(here.client, 'first', 'create'))
         store = Store(here.site.service.state)
         here.client.done(here.client.destroy('first'))
-        for number in range(rounds(2, 8)):
+        for number in range(rounds(1, 8)):
             name = f'site-{number}'
             for operation, text in (
                 ('create', 'first'),

@@ -86,10 +86,11 @@ def kept(tmp_path: Path) -> Iterator[Kept]:
 def test_started_once(kept: Kept, tmp_path: Path) -> None:
     """It starts with the first use, and all who use it find the same one."""
     assert not kept.was_used
-    found = kept.ports()
-    assert found == kept.ports() == Kept(tmp_path, Small()).ports()
+    second = Kept(tmp_path, Small())
+    assert kept.ports() == kept.ports() == second.ports()
     assert len(starts(tmp_path)) == 1
     assert kept.was_used
+    second.close()
 
 
 def test_ends(kept: Kept, tmp_path: Path) -> None:

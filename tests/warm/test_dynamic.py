@@ -171,7 +171,7 @@ def test_changed_code(warm: WarmPulumi, project: Project) -> None:
 def test_cancelled(warm: WarmPulumi, project: Project) -> None:
     """A provider that does not come to an end is gone when its command is killed."""
     pid = project.folder / 'pid'
-    write(project, f'Path({str(pid)!r}).write_text(str(os.getpid())); time.sleep(30)')
+    write(project, f'Path({str(pid)!r}).write_text(str(os.getpid())); time.sleep(5)')
     stack = project.stack(warm)
 
     def cancel(line: str) -> None:

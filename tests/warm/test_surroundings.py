@@ -63,7 +63,7 @@ def test_output_of_what_is_left_behind_is_bounded(run: Run) -> None:
     program = """
         import subprocess
         subprocess.Popen(['sh', '-c', 'while echo o late; do :; done'])
-        print('o last')
+        print('o last\\n', end='')
     """
     assert 'o last' in run(program)
 

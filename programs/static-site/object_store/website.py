@@ -12,7 +12,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from object_store.client import ABSENT, client, in_words, tolerating
+from object_store.client import ABSENT, UNKNOWN_CALL, client, in_words, tolerating
 from object_store.form import Props, current, kept
 
 # The regions of AWS whose websites are at s3-website-REGION; others have s3-website.REGION.
@@ -29,11 +29,17 @@ class WebsiteProvider(ResourceProvider):
         return CreateResult(props['bucket'], _put(props))
 
     def read(self, id_: str, props: Props) -> ReadResult:
-        with in_words(f'The website of {id_} cannot be looked at'), tolerating(*ABSENT):
+        with (
+            in_words(f'The website of {id_} cannot be looked at'),
+            tolerating(*ABSENT, *UNKNOWN_CALL),
+        ):
+            if not props.get('is_served', True):
+                return ReadResult(id_, props)
             found = client().get_bucket_website(Bucket=id_)
             index = found.get('IndexDocument', {}).get('Suffix', '')
             error = found.get('ErrorDocument', {}).get('Key', '')
-            return ReadResult(id_, kept(bucket=id_, index=index, error=error))
+            seen = {'index': index, 'error': error, 'is_served': True}
+            return ReadResult(id_, kept(bucket=id_, **seen))
         return ReadResult('', {})
 
     def diff(self, id_: str, olds: Props, news: Props) -> DiffResult:
@@ -46,7 +52,10 @@ class WebsiteProvider(ResourceProvider):
         return UpdateResult(_put(news))
 
     def delete(self, id_: str, props: Props) -> None:
-        with in_words(f'The website of {id_} cannot be removed'), tolerating(*ABSENT):
+        with (
+            in_words(f'The website of {id_} cannot be removed'),
+            tolerating(*ABSENT, *UNKNOWN_CALL),
+        ):
             client().delete_bucket_website(Bucket=id_)
 
 
@@ -64,8 +73,8 @@ class Website(Resource):
         error: Input[str],
         opts: ResourceOptions | None = None,
     ) -> None:
-        given = {'bucket': bucket, 'index': index, 'error': error, 'form': None}
-        super().__init__(WebsiteProvider(), name, given, opts)
+        given = {'bucket': bucket, 'index': index, 'error': error}
+        super().__init__(WebsiteProvider(), name, {**given, 'is_served': None, 'form': None}, opts)
 
 
 def website_url(bucket: str) -> str:
@@ -87,6 +96,9 @@ def _put(props: Props) -> Props:
     settings = {'IndexDocument': {'Suffix': index}}
     if error:
         settings['ErrorDocument'] = {'Key': error}
-    with in_words(f'The bucket {bucket} cannot be made a website'):
+    is_served = False
+    with in_words(f'The bucket {bucket} cannot be made a website'), tolerating(*UNKNOWN_CALL):
+        # Some stores know no websites; their files can be read all the same.
         client().put_bucket_website(Bucket=bucket, WebsiteConfiguration=settings)
-    return kept(bucket=bucket, index=index, error=error)
+        is_served = True
+    return kept(bucket=bucket, index=index, error=error, is_served=is_served)
