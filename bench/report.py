@@ -42,7 +42,8 @@ def table(results: dict[str, Any]) -> str:
     parts = [f'{where["date"]}, {where["cpu"]}, {where["system"]}.', _cycles(results['cycle'])]
     parts.append(_throughput(results['throughput']))
     parts.append(_lasting(results['lasting']))
-    parts.append(_sites(results['sites']))
+    if 'sites' in results:
+        parts.append(_sites(results['sites']))
     if 'growth' in results:
         parts.append(_growth(results['growth']))
     return '\n\n'.join(parts)
