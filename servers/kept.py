@@ -96,8 +96,8 @@ class Kept:
         with self._starting:
             if self._thread is None and not self._is_ending:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                # A daemon: who waits for a lock in the kernel cannot be called back. It lives as long
-                # as the server that it starts, as the kernel ends that with it (see tied.py).
+                # A daemon: who waits for a lock in the kernel cannot be called back. It lives as
+                # long as the server that it starts: the kernel ends that with it (see tied.py).
                 self._thread = threading.Thread(target=self._keep, name='server', daemon=True)
                 self._thread.start()
 

@@ -62,7 +62,8 @@ ECHOES = ('update failed', 'preview failed', 'update canceled', 'an unhandled er
 BUSY = 'Somebody works on this stack beside this service, or did and left it locked.'
 LATE = 'The run took longer than a run may (OPERATION_TIMEOUT).'
 UNAVAILABLE = 'Pulumi is missing here or not set up rightly. Tell the operator.'
-PREFIX = re.compile(r'^(error: |Error: |Exception: )+')
+# With the names of a program's own errors, which say nothing to others.
+PREFIX = re.compile(r'^((error|Error|Exception|(\w+\.)+\w*(Error|Exception)): )+')
 LONGEST = 2000
 
 

@@ -184,6 +184,7 @@ def test_files_of_others_are_kept(sites: Sites) -> None:
     refused = sites.call('DELETE', '/shared')
     assert refused.status_code == 502
     assert 'theirs.txt' in refused.json()['detail']
+    assert 'ObjectStoreError' not in refused.json()['detail']
     assert 'theirs.txt' in sites.store.files(bucket)
     sites.store.client.delete_object(Bucket=bucket, Key='theirs.txt')
     sites.delete('shared')

@@ -22,6 +22,10 @@ WITH_DASH = (
 )
 
 
+# What stores without websites say: MinIO takes these settings for those of a new bucket.
+WITHOUT = (*UNKNOWN_CALL, 'MalformedXML')
+
+
 class WebsiteProvider(ResourceProvider):
     """Sets how a bucket is served; see pulumi.dynamic."""
 
@@ -29,12 +33,9 @@ class WebsiteProvider(ResourceProvider):
         return CreateResult(props['bucket'], _put(props))
 
     def read(self, id_: str, props: Props) -> ReadResult:
-        with (
-            in_words(f'The website of {id_} cannot be looked at'),
-            tolerating(*ABSENT, *UNKNOWN_CALL),
-        ):
-            if not props.get('is_served', True):
-                return ReadResult(id_, props)
+        if not current(props).get('is_served', True):
+            return ReadResult(id_, props)
+        with in_words(f'The website of {id_} cannot be looked at'), tolerating(*ABSENT):
             found = client().get_bucket_website(Bucket=id_)
             index = found.get('IndexDocument', {}).get('Suffix', '')
             error = found.get('ErrorDocument', {}).get('Key', '')
@@ -52,10 +53,9 @@ class WebsiteProvider(ResourceProvider):
         return UpdateResult(_put(news))
 
     def delete(self, id_: str, props: Props) -> None:
-        with (
-            in_words(f'The website of {id_} cannot be removed'),
-            tolerating(*ABSENT, *UNKNOWN_CALL),
-        ):
+        if not current(props).get('is_served', True):
+            return
+        with in_words(f'The website of {id_} cannot be removed'), tolerating(*ABSENT):
             client().delete_bucket_website(Bucket=id_)
 
 
@@ -97,8 +97,8 @@ def _put(props: Props) -> Props:
     if error:
         settings['ErrorDocument'] = {'Key': error}
     is_served = False
-    with in_words(f'The bucket {bucket} cannot be made a website'), tolerating(*UNKNOWN_CALL):
-        # Some stores know no websites; their files can be read all the same.
+    with in_words(f'The bucket {bucket} cannot be made a website'), tolerating(*WITHOUT):
+        # Without a website the files can be read all the same.
         client().put_bucket_website(Bucket=bucket, WebsiteConfiguration=settings)
         is_served = True
     return kept(bucket=bucket, index=index, error=error, is_served=is_served)
