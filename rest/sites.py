@@ -6,6 +6,7 @@ the program `static-site`, and also one below `/v1`.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +15,7 @@ import falcon
 from rest import reading, schemas
 from rest.errors import of_kind
 from rest.parameters import NONE, read
-from stacks.errors import ConflictError, Flaw, InvalidError, NotFoundError
+from stacks.errors import ConflictError, Flaw, InvalidError, NotFoundError, PlatformError
 from stacks.platform import Platform
 from stacks.records import DESTROY, SUCCEEDED, UPDATE, Caller, Run, Stack
 from stacks.requests import NewRun, NewStack, StackFilter
@@ -25,6 +26,7 @@ OUTPUT = 'website_url'
 SCHEME = 'http://'
 # Seconds for a whole request; the first of all may have to build the object store.
 PATIENCE = 240.0
+PATIENCE_TO_REMOVE = 30.0
 PAGE = 200
 # What a stack is whose create did not succeed.
 LEFT_OVER = ('failed', 'incomplete')
@@ -98,16 +100,9 @@ class _Site:
     def create(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Make it; where that fails, nothing of it stays."""
         try:
-            self._done(self._platform.create(self._caller, self._ordered(inputs)))
+            self._done(self._begun(inputs))
         except InvalidError as error:
             raise _of_body(error) from None
-        except ConflictError as error:
-            if error.kind != 'name-taken':
-                raise
-            # One that could not be removed after it had failed must not be in the way.
-            if not self._is_left_over():
-                raise self._conflict(error, 'already exists') from None
-            self._done(self._started(NewRun(UPDATE, inputs)))
         except _FailedError:
             self._remove()
             raise
@@ -144,6 +139,18 @@ class _Site:
     def _ordered(self, inputs: dict[str, Any]) -> NewStack:
         return NewStack(PROGRAM, self._name, inputs, description='Made by /sites')
 
+    def _begun(self, inputs: dict[str, Any]) -> Run:
+        """Return the run that makes it."""
+        try:
+            return self._platform.create(self._caller, self._ordered(inputs))
+        except ConflictError as error:
+            if error.kind != 'name-taken':
+                raise
+            # One that could not be removed after it had failed must not be in the way.
+            if not self._is_left_over():
+                raise self._conflict(error, 'already exists') from None
+        return self._started(NewRun(UPDATE, inputs))
+
     def _started(self, request: NewRun) -> Run:
         try:
             return self._platform.start(self._caller, self._name, request)
@@ -174,13 +181,18 @@ class _Site:
 
     def _is_left_over(self) -> bool:
         """Tell whether it is what a create has left that failed, and never was there."""
-        found = self._platform.stack(self._caller, self._name)
+        try:
+            found = self._platform.stack(self._caller, self._name)
+        except NotFoundError:  # It is not for this caller to see.
+            return False
         return found.program == PROGRAM and found.state in LEFT_OVER and OUTPUT not in found.outputs
 
     def _remove(self) -> None:
         """Remove what a create has left; what cannot be removed now does not stop the next one."""
-        run = self._platform.start(self._caller, self._name, NewRun(DESTROY, queue=True))
-        self._platform.wait(self._caller, run.id, PATIENCE)
+        # What the caller is to hear is why it failed.
+        with suppress(PlatformError):
+            run = self._platform.start(self._caller, self._name, NewRun(DESTROY, queue=True))
+            self._platform.wait(self._caller, run.id, PATIENCE_TO_REMOVE)
 
 
 class _FailedError(Problem):

@@ -87,7 +87,7 @@ class Kept:
     @property
     def was_used(self) -> bool:
         """Whether it has run here before, so that something may be in it."""
-        return self._address.exists()
+        return self._ports_file.exists()
 
     def begin(self) -> None:
         """Have it run from now on, until close(), whoever keeps it."""
@@ -113,13 +113,15 @@ class Kept:
         while True:
             if self._obstacle is not None:
                 raise self._obstacle
-            known = self._known_ports()
+            known = _ports_in(self._address)
             if known and self._kind.answers(known):
                 return known
             # To make it ready may take minutes; from then on it has its time.
-            if known and ends_at is None:
+            if not known:
+                ends_at = None
+            elif ends_at is None:
                 ends_at = time.monotonic() + START_DEADLINE
-            if ends_at is not None and time.monotonic() > ends_at:
+            elif time.monotonic() > ends_at:
                 raise ServerError(f'The {self._kind.name} does not answer.\n{self._last_lines()}')
             pause(LOOK_EVERY)
 
@@ -133,18 +135,28 @@ class Kept:
             self._thread.join()
 
     def _keep(self) -> None:
-        with (self._folder / 'lock').open('w') as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            self._is_keeper = True
-            while not self._is_ending:
+        while not self._is_ending:
+            with (self._folder / 'lock').open('w') as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._is_keeper = True
                 self._wanted.clear()
-                try:
-                    self._kind.prepare()
-                    self._serve_again_and_again(lock)
-                except (ServerError, OSError) as error:
-                    logger.error('the %s cannot be started: %s', self._kind.name, error)
-                    self._obstacle = ServerError(str(error))
-                    self._wanted.wait()
+                self._keep_locked(lock)
+                self._is_keeper = False
+            # Others may try as well, while nobody asks for it here.
+            if not self._is_ending:
+                self._wanted.wait()
+
+    def _keep_locked(self, lock: TextIO) -> None:
+        """Run the server until it is to end, or cannot be started."""
+        if self._is_ending:
+            return
+        try:
+            self._address.unlink(missing_ok=True)  # Of the one before, which has ended.
+            self._kind.prepare()
+            self._serve_again_and_again(lock)
+        except (ServerError, OSError) as error:
+            logger.error('the %s cannot be started: %s', self._kind.name, error)
+            self._obstacle = ServerError(str(error))
 
     def _serve_again_and_again(self, lock: TextIO) -> None:
         """Run the server, and start it when it has ended.
@@ -165,8 +177,9 @@ class Kept:
 
     def _serve(self, lock: TextIO) -> None:
         """Run the server until it has ended, or is to."""
-        chosen = ports.choose(self._kind.port_count, self._known_ports())
-        self._tell(chosen)
+        chosen = ports.choose(self._kind.port_count, _ports_in(self._ports_file))
+        for file in (self._ports_file, self._address):
+            _write(file, chosen)
         with self._log.open('wb' if self._is_log_full() else 'ab') as log:
             process = subprocess.Popen(
                 tied(self._kind.command(self._folder, chosen)),
@@ -197,7 +210,13 @@ class Kept:
 
     @property
     def _address(self) -> Path:
+        """Where it serves now."""
         return self._folder / 'address.json'
+
+    @property
+    def _ports_file(self) -> Path:
+        """Where it is to serve again, as sites have that address."""
+        return self._folder / 'ports.json'
 
     @property
     def _log(self) -> Path:
@@ -206,23 +225,26 @@ class Kept:
     def _is_log_full(self) -> bool:
         return self._log.exists() and self._log.stat().st_size > LARGEST_LOG
 
-    def _known_ports(self) -> list[int]:
-        try:
-            return list(json.loads(self._address.read_text())['ports'])
-        except FileNotFoundError:
-            return []
-
-    def _tell(self, chosen: Sequence[int]) -> None:
-        new = self._address.with_suffix('.new')
-        new.write_text(json.dumps({'ports': list(chosen)}))
-        new.replace(self._address)
-
     def _last_lines(self) -> str:
         try:
             with self._log.open(errors='replace') as log:
                 return ''.join(deque(log, LAST_LINES)).strip()
         except FileNotFoundError:
             return ''
+
+
+def _ports_in(file: Path) -> list[int]:
+    """Return the ports that a file has; none where it is missing, or was cut by a full disk."""
+    try:
+        return list(json.loads(file.read_text())['ports'])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _write(file: Path, chosen: Sequence[int]) -> None:
+    new = file.with_suffix('.new')
+    new.write_text(json.dumps({'ports': list(chosen)}))
+    new.replace(file)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pulumi import automation as auto
 
 import basic_pulumi
-from basic_pulumi import ProvisioningError
+from basic_pulumi import DeadlineError, ProvisioningError
 from servers.errors import ServerError
 from servers.servers import Servers
 from settings import Settings
@@ -24,7 +24,7 @@ from stacks.operation.task import Outcome, Task
 from stacks.program_files import ProgramError
 from stacks.records import CANCELLED, DESTROY, FAILED, REFRESH, SUCCEEDED
 from stacks.vault import Vault
-from warm_pulumi import EngineDiedError, EngineStartError, deadline
+from warm_pulumi import EngineDiedError, EngineStartError, deadline, time_left
 from workspaces.history import History
 
 logger = logging.getLogger(__name__)
@@ -112,6 +112,8 @@ class Operator:
             if ready_at_once:
                 course.line(f'Starting: {", ".join(sorted(needs))}. The first time takes minutes.')
                 ready_at_once = False
+            if time_left() == 0:
+                raise DeadlineError('What the program needs did not become ready in time.')
             stop.pause(seconds)
 
         found = self._servers.variables(needs, pause)

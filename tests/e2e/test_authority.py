@@ -61,7 +61,7 @@ class Asker:
 
 def order(client: Client, name: str, **requests: str) -> dict[str, Any]:
     """Make an authority that signs requests, and return its outputs."""
-    inputs = {'organisation': 'Team Web', 'requests': requests}
+    inputs = {'organisation': 'Bäckerei 日本語日本語日本語日本語', 'requests': requests}
     client.done(client.create(name, inputs, program='authority'))
     return dict(client.get(f'/stacks/{name}/outputs'))
 

@@ -380,7 +380,7 @@ def test_store_is_away(tmp_path: Path) -> None:
     store = Kept(folder, gateway)
     port, website_port = ports.choose(2)
     folder.mkdir()
-    (folder / 'address.json').write_text(json.dumps({'ports': [port, website_port]}))
+    (folder / 'ports.json').write_text(json.dumps({'ports': [port, website_port]}))
     user, secret = gateway.keys()
     settings = {
         'OBJECT_STORE': f'http://127.0.0.1:{port}',

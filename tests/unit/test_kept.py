@@ -203,3 +203,39 @@ def test_ports() -> None:
     assert ports.choose(2, first) == first
     with socket.create_server(('127.0.0.1', first[0])):
         assert first[0] not in ports.choose(2, first)
+
+
+def test_made_ready_in_a_later_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it has served before, to make it ready may take its time."""
+    monkeypatch.setattr('servers.kept.START_DEADLINE', 0.5)
+    first = Kept(tmp_path, Small())
+    before = first.ports()
+    first.close()
+    kind = Small()
+    kind.may_go_on.clear()
+    later = Kept(tmp_path, kind)
+    threading.Timer(1.5, kind.may_go_on.set).start()
+    assert later.ports() == before
+    later.close()
+
+
+def test_others_try_too(tmp_path: Path) -> None:
+    """Where one process cannot have it started, another one gets its chance."""
+    kind = Small()
+    kind.obstacle = ServerError('not here')
+    failing = Kept(tmp_path, kind)
+    with pytest.raises(ServerError, match='not here'):
+        failing.ports()
+    other = Kept(tmp_path, Small())
+    assert other.ports()
+    other.close()
+    failing.close()
+
+
+def test_file_cut_short(tmp_path: Path) -> None:
+    """A file of ports that a full disk has cut is as none."""
+    (tmp_path / 'ports.json').write_text('{"po')
+    (tmp_path / 'address.json').touch()
+    kept = Kept(tmp_path, Small())
+    assert kept.ports()
+    kept.close()

@@ -29,6 +29,7 @@ import pulumi
 
 _NUMBER = struct.Struct('=i')
 _SET_NAME = 15  # PR_SET_NAME
+_QUESTION = 0  # A message that asks whether what was imported is what is installed.
 _PROVIDER = 2  # A message that brings the job of a plugin, and not that of a program.
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -90,8 +91,12 @@ class _Zygote:
         message, fds, _, _ = socket.recv_fds(self._control, 1, 4)
         if not message:
             self._end()
-        if not fds:
+        if message[0] == _QUESTION:
             print('current' if self._snapshot.is_current() else 'outdated', flush=True)
+            return None
+        if len(fds) != 4:  # There was no room for them; who waits learns it by the lost socket.
+            for fd in fds:
+                os.close(fd)
             return None
         return self._fork(message[0] == _PROVIDER, *fds)
 

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -81,10 +82,9 @@ func handOver(address string) (*net.UnixConn, error) {
 		return nil, err
 	}
 	rights := syscall.UnixRights(int(file.Fd()), 1, 2)
-	if _, _, err := conn.WriteMsgUnix([]byte(python), rights, nil); err != nil {
-		return nil, err
-	}
-	return conn, nil
+	_, _, err = conn.WriteMsgUnix([]byte(python), rights, nil)
+	runtime.KeepAlive(file)
+	return conn, err
 }
 
 // interpreter returns the Python that the stock plugin would start, and the environment that it would

@@ -52,11 +52,16 @@ class Authority(Resource):
         super().__init__(AuthorityProvider(), name, given, ResourceOptions.merge(secret, opts))
 
 
+def _short(name: str) -> str:
+    """Return a name with the 64 bytes that certificates have room for."""
+    return name.encode()[:64].decode(errors='ignore')
+
+
 def _own_certificate(key: ec.EllipticCurvePrivateKey, organisation: str) -> x509.Certificate:
     name = x509.Name(
         [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation),
-            x509.NameAttribute(NameOID.COMMON_NAME, f'{organisation} authority'[:64]),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, _short(organisation)),
+            x509.NameAttribute(NameOID.COMMON_NAME, _short(f'{organisation} authority')),
         ]
     )
     now = datetime.datetime.now(datetime.timezone.utc)
