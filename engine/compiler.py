@@ -1,8 +1,8 @@
 """Downloading and compiling the Go modules of the engine, side by side where that saves time.
 
-The build of a large module keeps all cores busy, but for its last packages and its linking;
-downloads keep none busy. So all is downloaded while the standard library and then the first module
-compile. The others share most packages with that one, so they are built after it, together.
+The build of a large module keeps all cores busy, but for its linking; downloads keep none busy. So
+all is downloaded while the standard library and then the first module compile. The others share
+most packages with that one, so they are built after it, while it is linked.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ class Compiler:
             step.total = len(known)
             rest = pool.submit(self._prepare, others, known, step)
             library.result()
-            self._compile(first, self._libraries(first), step)
+            # Where they cannot be listed, the build of the executables says why.
+            self._compile(first, self._libraries(first) or [*first.executables], step)
             rest.result()
             # To link what is large keeps one core busy, so the others compile beside that.
             modules = [first, *others]

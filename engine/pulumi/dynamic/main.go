@@ -5,11 +5,8 @@
 package main
 
 import (
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -18,20 +15,11 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
+	"engine/pulumi/zygote"
 )
 
 // addressVariable names the warm engine's socket; see ../warm/providers.go for what is said there.
 const addressVariable = "PULUMI_WARM_PROVIDERS"
-
-// job is what the program host makes of the process that it forks; see warm_pulumi/host.
-type job struct {
-	Argv  []string          `json:"argv"`
-	Cwd   string            `json:"cwd"`
-	Env   map[string]string `json:"env"`
-	Umask int               `json:"umask"`
-	Debug bool              `json:"debug"`
-}
 
 func main() {
 	address := os.Getenv(addressVariable)
@@ -39,7 +27,7 @@ func main() {
 	if address != "" {
 		// What cannot be handed over is left to the stock plugin, which explains best why it fails.
 		if life, err := handOver(address); err == nil {
-			if pid, err := readNumber(life); err == nil && pid > 0 {
+			if pid, err := zygote.ReadNumber(life); err == nil && pid > 0 {
 				os.Exit(awaitEnd(life))
 			}
 		}
@@ -73,7 +61,8 @@ func handOver(address string) (*net.UnixConn, error) {
 	}
 	umask := syscall.Umask(0)
 	syscall.Umask(umask)
-	file, err := inMemory(job{Argv: os.Args[1:], Cwd: cwd, Env: env, Umask: umask, Debug: true})
+	job := zygote.Job{Argv: os.Args[1:], Cwd: cwd, Env: env, Umask: umask, Debug: true}
+	file, err := job.InMemory()
 	if err != nil {
 		return nil, err
 	}
@@ -120,26 +109,9 @@ func interpreter() (string, map[string]string, error) {
 	return filepath.Join(folder, "bin", "python"), env, nil
 }
 
-func inMemory(content job) (*os.File, error) {
-	data, err := json.Marshal(content)
-	if err != nil {
-		return nil, err
-	}
-	fd, err := unix.MemfdCreate("job", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, err
-	}
-	file := os.NewFile(uintptr(fd), "job")
-	if _, err := file.Write(data); err != nil {
-		return nil, err
-	}
-	_, err = file.Seek(0, io.SeekStart)
-	return file, err
-}
-
 // awaitEnd waits for the process and returns its exit code, as a shell does.
 func awaitEnd(life *net.UnixConn) int {
-	number, err := readNumber(life)
+	number, err := zygote.ReadNumber(life)
 	if err != nil {
 		return 1 // The program host has died, and the process with it.
 	}
@@ -163,12 +135,4 @@ func tellSignal(status syscall.WaitStatus) {
 		words += " (core dumped)"
 	}
 	fmt.Fprintln(os.Stderr, words)
-}
-
-func readNumber(life *net.UnixConn) (int, error) {
-	var number [4]byte
-	if _, err := io.ReadFull(life, number[:]); err != nil {
-		return 0, err
-	}
-	return int(int32(binary.NativeEndian.Uint32(number[:]))), nil
 }

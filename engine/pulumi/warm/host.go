@@ -16,6 +16,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+
+	"engine/pulumi/zygote"
 )
 
 const hostName = "program host"
@@ -174,7 +176,7 @@ func (h *programHost) Run(
 	}
 }
 
-func (h *programHost) job(r *pulumirpc.RunRequest) (programJob, error) {
+func (h *programHost) job(r *pulumirpc.RunRequest) (zygote.Job, error) {
 	env := maps.Clone(h.env)
 	if h.about.VirtualEnv != "" {
 		delete(env, "PYTHONHOME")
@@ -183,7 +185,7 @@ func (h *programHost) job(r *pulumirpc.RunRequest) (programJob, error) {
 	}
 	config, err := json.Marshal(r.GetConfig())
 	if err != nil {
-		return programJob{}, err
+		return zygote.Job{}, err
 	}
 	secretKeys := r.GetConfigSecretKeys()
 	if secretKeys == nil {
@@ -191,13 +193,13 @@ func (h *programHost) job(r *pulumirpc.RunRequest) (programJob, error) {
 	}
 	keys, err := json.Marshal(secretKeys)
 	if err != nil {
-		return programJob{}, err
+		return zygote.Job{}, err
 	}
 	if r.GetConfig() != nil {
 		env["PULUMI_CONFIG"] = string(config)
 	}
 	env["PULUMI_CONFIG_SECRET_KEYS"] = string(keys)
-	return programJob{
+	return zygote.Job{
 		Argv: h.arguments(r), Cwd: r.GetPwd(), Env: env, Umask: h.umask, Debug: h.debug,
 	}, nil
 }
