@@ -205,6 +205,9 @@ class Dispatcher:
         if row.attempts > 1:
             course.line(f'Attempt {row.attempts} of {MOST_ATTEMPTS} to do this run.')
         run = RunningRun(row, task, course, Stop(engine.interrupt))
+        if row.cancel:
+            # Acknowledged by a service that died: it must not depend on when the keeper looks.
+            run.stop.cancel(row.cancel)
         self._running[threading.get_ident()] = run
         absences = self._database.absences
         try:

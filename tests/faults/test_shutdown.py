@@ -66,7 +66,9 @@ def test_ctrl_c(tmp_path: Path, mode: str) -> None:
             answer = held.send()
             held.gate.wait_until_held()
             held.service.process.send_signal(signal.SIGINT)
-            await_that(lambda: refused(requests.Session(), held.service.url + '/uuid'))
+            # Not /uuid, which would be held itself when it comes before the signal.
+            await_that(lambda: refused(requests.Session(), held.service.url + '/readyz'))
+            assert refused(requests.Session(), held.service.url + '/uuid')
             held.kill('engine')
             assert answer.result(timeout=90).status_code == 502
         held.assert_ended()
