@@ -21,10 +21,12 @@ from pulumi import automation as auto
 import basic_pulumi
 import engine
 import metrics
+import portal.routes
 import rest.openapi
 import rest.routes
 from audit import audited
 from basic_pulumi import ProgramFailedError
+from portal.guard import Guard
 from settings import Settings, SettingsError
 from slots.pool import Slots
 from stacks.catalogue import Catalogue
@@ -32,6 +34,7 @@ from stacks.platform import Platform
 from stacks.service import Service
 from web import access, draining, health, openapi, problems, request_log
 from web.callers import Callers
+from web.tokens import Tokens
 from workspaces import opening
 
 PROGRAM = 'burner-program'
@@ -166,13 +169,16 @@ def create_app(
     spin_up: runs the program for a request; see spin_up_program.
     settings: who may call; from the environment when None.
     check: tells whether a run could succeed; see health.check.
-    platform: serves `/v1`; one that never comes up when None.
+    platform: serves `/v1` and the pages; one that never comes up when None.
     obstacle: tells why it does not serve; see Service.obstacle.
     """
     settings = settings or Settings.from_env()
     program = Path(basic_pulumi.find_local(PROGRAM))
     logged = request_log.Middleware(Callers(settings.proxies))
-    middleware: list[Any] = [logged, access.Middleware(settings)]
+    tokens = Tokens(settings)
+    platform = platform or Service(settings, catalogue(settings)).platform
+    guard = Guard(settings, tokens, platform.sessions)
+    middleware: list[Any] = [logged, access.Middleware(settings, tokens), guard]
     app = falcon.App(middleware=middleware)
     problems.install(app)
     randomizer = Randomizer(spin_up)
@@ -185,7 +191,8 @@ def create_app(
     app.add_route('/readyz', health.Readiness(readiness, obstacle))
     app.add_route('/metrics', health.Metrics())
     app.add_route('/openapi.json', Description(settings.needs_token))
-    rest.routes.mount(app, platform or Service(settings, catalogue(settings)).platform)
+    rest.routes.mount(app, platform)
+    portal.routes.mount(app, platform, tokens)
     return app
 
 

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from pulumi import automation as auto
 
@@ -204,6 +204,15 @@ def unlock_stack(stack: auto.Stack) -> None:
         stack.cancel()
 
 
+def export_stack(stack: auto.Stack) -> dict[str, Any]:
+    """Return what Pulumi knows of the stack, its secrets in clear: the caller keeps them so.
+
+    Raises ProvisioningError.
+    """
+    with _reported('export', 'Failure when trying to read the state of the stack:'):
+        return dict(stack.export_stack().deployment or {})
+
+
 def rename_stack(stack: auto.Stack, context: Context) -> None:
     """Give the stack the name of `context`.
 
@@ -283,8 +292,7 @@ def destroy_stack(
         _info('Destroying the stack...')
         stack.destroy(on_output=on_output, on_event=on_event)
         # One that was cancelled, by a signal from outside, may end before its time as a success.
-        deployment = stack.export_stack().deployment or {}
-        if left := deployment.get('resources'):
+        if left := export_stack(stack).get('resources'):
             raise ProgramFailedError(f'{len(left)} resources are left in stack {stack.name}')
         _info('Successfully destroyed the stack')
 

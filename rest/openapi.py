@@ -68,6 +68,10 @@ def paths() -> dict[str, Any]:
         },
         '/v1/stacks/{name}': _stack(),
         '/v1/stacks/{name}/outputs': _looks('The outputs of a stack.', VALUES, [STACK_NAME]),
+        '/v1/stacks/{name}/resources': _looks(
+            'What a stack consists of.', _ref('StackResources'), [STACK_NAME]
+        ),
+        '/v1/stacks/{name}/reveal': {'post': _reveals()},
         '/v1/stacks/{name}/runs': {
             **_lists(
                 'What was done with a stack, newest first.',
@@ -131,6 +135,16 @@ def _starts() -> dict[str, Any]:
         problems=[*BODY, '404', '409', '412'],
     )
     return {**described, **_body('NewRun')}
+
+
+def _reveals() -> dict[str, Any]:
+    described = operation(
+        'Tell an output that is secret, or has a secret in it; the audit log notes that.',
+        {'200': _json(_ref('Revealed'))},
+        [STACK_NAME],
+        problems=[*BODY, '404'],
+    )
+    return {**described, **_body('SecretOutput')}
 
 
 def _cancels() -> dict[str, Any]:

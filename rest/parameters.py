@@ -41,6 +41,7 @@ STACKS = [
     _query('program', 'Only stacks of this program.', STRING),
     _query('state', 'Only stacks in this state.', STATE_OF_STACK),
     _query('owner', 'Only stacks of this owner.', STRING),
+    _query('text', 'Only stacks with this in their name or description.', STRING),
     *_PAGE,
 ]
 DELETION = [

@@ -23,6 +23,8 @@ def mount(app: falcon.App[Any, Any], platform: Platform) -> None:
     app.add_route('/v1/stacks', Stacks(platform))
     app.add_route('/v1/stacks/{name}', one_stack)
     app.add_route('/v1/stacks/{name}/outputs', one_stack, suffix='outputs')
+    app.add_route('/v1/stacks/{name}/resources', one_stack, suffix='resources')
+    app.add_route('/v1/stacks/{name}/reveal', one_stack, suffix='reveal')
     app.add_route('/v1/stacks/{name}/runs', RunsOfStack(platform))
     app.add_route('/v1/runs', Runs(platform))
     app.add_route('/v1/runs/{id}', one_run)

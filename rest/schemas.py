@@ -89,6 +89,21 @@ STACK = record(
     last_run=or_null({**STRING, 'description': 'The id of its last run.'}),
     version={**COUNT, 'description': 'Goes up with each change; the ETag.'},
 )
+STACK_RESOURCE = record(
+    'A resource that a stack consists of.',
+    urn=STRING,
+    type=STRING,
+    name=STRING,
+    id=or_null({**STRING, 'description': 'Its id at its provider; null where it has none.'}),
+    parent=or_null({**STRING, 'description': 'The urn of its parent; null: the stack.'}),
+    depends_on={'type': 'array', 'items': STRING, 'description': 'Urns.'},
+)
+STACK_RESOURCES = record(
+    'What a stack consists of.',
+    items={'type': 'array', 'items': {'$ref': '#/components/schemas/StackResource'}},
+)
+SECRET_OUTPUT = closed('Which secret output to reveal.', {'output': STRING}, ['output'])
+REVEALED = record('An output in clear.', value={})
 RESOURCE = record(
     'A resource that a run deals with.',
     name=STRING,
@@ -158,6 +173,11 @@ NEW_STACK = closed(
         'inputs': GIVEN_INPUTS,
         'ttl': TTL,
         'description': STRING,
+        'preview': {
+            **BOOLEAN,
+            'description': 'Whether the first run only tells what there would be; an update by it '
+            'makes that.',
+        },
     },
     required=['program', 'name'],
 )
@@ -206,6 +226,10 @@ COMPONENTS = {
     'LogPart': LOG_PART,
     'NewStack': NEW_STACK,
     'StackChanges': STACK_CHANGES,
+    'StackResource': STACK_RESOURCE,
+    'StackResources': STACK_RESOURCES,
+    'SecretOutput': SECRET_OUTPUT,
+    'Revealed': REVEALED,
     'NewRun': NEW_RUN,
     'Site': SITE,
     'Sites': SITES,

@@ -75,6 +75,19 @@ class OneStack:
 
     on_head_outputs = on_get_outputs
 
+    def on_get_resources(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
+        parameters.read(req, parameters.NONE)
+        resp.media = {'items': self._platform.resources(reading.caller(req), name)}
+
+    on_head_resources = on_get_resources
+
+    def on_post_reveal(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
+        caller = reading.caller(req)
+        parameters.read(req, parameters.NONE)
+        output = reading.body(req, schemas.SECRET_OUTPUT)['output']
+        resp.media = {'value': self._platform.reveal(caller, name, output)}
+        resp.cache_control = ['no-store']
+
 
 def expected_version(platform: Platform, req: falcon.Request, name: str) -> int | None:
     """Return the version that the request wants the stack to have; None: whichever."""

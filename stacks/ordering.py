@@ -55,7 +55,7 @@ class Ordering:
         quotas.insist_on_room(connection, self._settings, caller.name)
         stacks.insert(connection, values)
         row = _existing(connection, request.name)
-        run_id = queue_run(connection, row, UPDATE, caller.name)
+        run_id = queue_run(connection, row, PREVIEW if request.preview else UPDATE, caller.name)
         remember(connection, caller.name, request.key, run_id)
         return _shown(connection, run_id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -10,15 +11,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
+import audit
+import durations
 from settings import MOST_WAITING, NAME, Settings
 from stacks import editing, permissions, quotas, submission
 from stacks.catalogue import Catalogue
 from stacks.errors import ConflictError, Flaw, InvalidError, NotFoundError
 from stacks.ordering import Ordering, insist_on_version, visible
-from stacks.records import ACTIVE, QUEUED, Caller, LogPart, Page, Run, Stack
+from stacks.records import ACTIVE, QUEUED, Caller, ListedStack, LogPart, Page, Run, Stack
 from stacks.requests import NewRun, NewStack, RunFilter, StackFilter
 from stacks.running.waiting import Bell
-from stacks.store import logs, runs, stacks
+from stacks.sessions import Sessions
+from stacks.store import inventories, logs, runs, stacks
 from stacks.store.database import Database
 from stacks.store.stacks import Row
 from stacks.vault import Vault
@@ -56,11 +60,27 @@ class Platform:
         is_draining: whether this service begins no further run.
         """
         self.catalogue = catalogue
+        self.sessions = Sessions(lambda: records().database)
         self._settings = settings
         self._records = records
         self._bell = bell
         self._is_draining = is_draining
         self._waiting = threading.Semaphore(MOST_WAITING)
+
+    @property
+    def usual_ttl(self) -> str:
+        """How long a stack lasts of which nobody says it; empty: for ever."""
+        return self._settings.default_ttl or self._settings.max_ttl
+
+    @property
+    def longest_ttl(self) -> str:
+        """How long a stack may last; empty: for ever."""
+        return self._settings.max_ttl
+
+    def may_last(self, ttl: str) -> bool:
+        """Tell whether a stack may last so long."""
+        longest = self.longest_ttl
+        return not longest or durations.parse(ttl) <= durations.parse(longest)
 
     def create(self, caller: Caller, request: NewStack) -> Run:
         """Add a stack and queue the run that makes it; return that run.
@@ -102,6 +122,51 @@ class Platform:
         """
         with self._records().database.reading() as connection:
             return stacks.shown(visible(connection, caller, name))
+
+    def listed(
+        self, caller: Caller, where: StackFilter, limit: int, offset: int
+    ) -> Page[ListedStack]:
+        """Return stacks with their last runs: first those with problems, then as they expire.
+
+        offset: how many come before; the page's `next` is the next one.
+        """
+        permissions.insist_on_role(caller, 'reader')
+        with self._records().database.reading() as connection:
+            found = stacks.by_urgency(connection, where, caller.programs, limit + 1, offset)
+            ids = [each.last_run for each in found[:limit] if each.last_run]
+            last = {row.id: runs.shown(row) for row in runs.by_ids(connection, ids)}
+        items = [ListedStack(each, last.get(each.last_run or '')) for each in found[:limit]]
+        return Page(items, str(offset + limit) if len(found) > limit else None)
+
+    def resources(self, caller: Caller, name: str) -> list[dict[str, Any]]:
+        """Return what a stack consists of, as operation.inventory has it.
+
+        Raises NotFoundError.
+        """
+        with self._records().database.reading() as connection:
+            row = visible(connection, caller, name)
+            return inventories.of_stack(connection, row.id).resources
+
+    def reveal(self, caller: Caller, name: str, output: str) -> Any:
+        """Return an output in clear that is secret or has a secret in it; the audit log tells.
+
+        Raises NotFoundError.
+        """
+        records = self._records()
+        with records.database.reading() as connection:
+            row = visible(connection, caller, name)
+            permissions.insist_on_owner(caller, row.owner)
+            sealed = inventories.of_stack(connection, row.id).secret_outputs.get(output)
+        if sealed is None:
+            raise NotFoundError('The stack has no secret output of this name.')
+        audit.note(name, f'reveal output {output}', 'succeeded')
+        return json.loads(records.vault.decrypt(sealed))
+
+    def seconds_of_updates(self, caller: Caller, program: str, limit: int) -> list[float]:
+        """Return how long the last updates of a program took that succeeded, the newest first."""
+        permissions.insist_on_program(caller, program)
+        with self._records().database.reading() as connection:
+            return runs.seconds_of_updates(connection, program, limit)
 
     def change(
         self, caller: Caller, name: str, changes: Mapping[str, Any], version: int | None

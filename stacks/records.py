@@ -113,6 +113,17 @@ class Run:
         return self.state in ENDED
 
 
+@dataclass(frozen=True)
+class ListedStack:
+    """A stack in a list for people.
+
+    last_run: without its resources; None when it is not kept any more.
+    """
+
+    stack: Stack
+    last_run: Run | None
+
+
 def own_error(message: str) -> dict[str, Any]:
     """Return a run's error, as Run has it, that is neither a resource's nor in Pulumi's words."""
     return {'message': message, 'resource': None, 'detail': ''}

@@ -23,6 +23,7 @@ class NewStack:
     """A stack to create.
 
     ttl: how long it is to last, as `90m`, `8h`, `3d` or `PT8H`; None: for ever.
+    preview: whether its first run only tells what there would be; an update by it makes that.
     """
 
     program: str
@@ -30,6 +31,7 @@ class NewStack:
     inputs: dict[str, Any]
     ttl: str | None = None
     description: str = ''
+    preview: bool = False
     key: Key | None = None
 
 
@@ -55,11 +57,12 @@ class NewRun:
 
 @dataclass(frozen=True)
 class StackFilter:
-    """Which stacks; None: whichever."""
+    """Which stacks; None: whichever. text: of which their name or description has something."""
 
     program: str | None = None
     state: str | None = None
     owner: str | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True)

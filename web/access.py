@@ -8,7 +8,7 @@ import falcon
 
 from audit import current_caller
 from settings import Settings
-from web import bodies
+from web import bodies, pages
 from web.identity import Caller
 from web.tokens import Tokens
 
@@ -31,11 +31,12 @@ HEADERS = {
 class Middleware:
     """Refuses requests from those who may not call, before any handler sees them.
 
-    The caller of those that go on is in `req.context.caller`, except for those to OPEN_PATHS.
+    The caller of those that go on is in `req.context.caller`, except for those to OPEN_PATHS and
+    to pages, which people sign in to.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._tokens = Tokens(settings)
+    def __init__(self, settings: Settings, tokens: Tokens) -> None:
+        self._tokens = tokens
         self._are_named = bool(settings.api_tokens_file)
         given = {name.strip().lower() for name in settings.allowed_hosts.split(',')} - {''}
         # Behind a token, any name may lead here; without one, a name that is not ours may be a
@@ -49,9 +50,8 @@ class Middleware:
             return
         if self._hosts is not None and _host(req) not in self._hosts:
             raise falcon.HTTPForbidden(description='This Host is not served here.')
-        req.context.caller = self._caller(req)
-        if self._are_named:
-            current_caller.set(f'{req.context.caller.name}@{current_caller.get()}')
+        if not pages.is_page(req.path):
+            admit(req, self._caller(req), self._are_named)
 
     def _caller(self, req: falcon.Request) -> Caller:
         scheme, _, token = (req.auth or '').partition(' ')
@@ -61,6 +61,13 @@ class Middleware:
                 description='A bearer token is needed.', challenges=['Bearer']
             )
         return caller
+
+
+def admit(req: falcon.Request, caller: Caller, is_named: bool) -> None:
+    """Have a request go on as one of this caller's; is_named: whether the log tells the name."""
+    req.context.caller = caller
+    if is_named:
+        current_caller.set(f'{caller.name}@{current_caller.get()}')
 
 
 def insist_on_role(req: falcon.Request, role: str) -> None:

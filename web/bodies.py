@@ -8,14 +8,19 @@ import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, NoReturn
+from urllib.parse import parse_qsl
 
 import falcon
+
+from web import pages
 
 MAX_BODY = 64 * 1024
 # Where inputs may be pages and other files.
 MAX_CONTENT = 8 * 1024 * 1024
 TAKES_CONTENT = re.compile('/sites(/.*)?|/v1/stacks(/[^/]*/runs)?')
 METHODS = {'PATCH', 'POST', 'PUT'}
+FORM = 'application/x-www-form-urlencoded'
+MAX_FIELDS = 1000
 # Far from what Python's stack can bear, wherever a value is walked through.
 MAX_DEPTH = 32
 # Python refuses some thousands, in words that are not for clients.
@@ -24,6 +29,8 @@ MAX_DIGITS = 1000
 
 def is_taken(method: str, path: str) -> bool:
     """Tell whether a request of this method for this path may have a body."""
+    if pages.is_page(path):
+        return method == 'POST'
     return method in METHODS and (path.startswith(('/v1/', '/sites/')) or path == '/sites')
 
 
@@ -49,6 +56,30 @@ def read_json(
         _refuse('The body must be a JSON object.')
     _check(value)
     return value
+
+
+def read_form(req: falcon.Request) -> dict[str, list[str]]:
+    """Return the fields of a form that is the body of a request, each with all its values.
+
+    Lines end as they do everywhere but in forms.
+
+    Raises as read_json does.
+    """
+    named = (req.content_type or '').partition(';')[0].strip().lower()
+    if named != FORM:
+        raise falcon.HTTPUnsupportedMediaType(description=f'The Content-Type must be {FORM}.')
+    try:
+        pairs = parse_qsl(
+            _read(req), keep_blank_values=True, errors='strict', max_num_fields=MAX_FIELDS
+        )
+    except UnicodeDecodeError:
+        _refuse('The form is not UTF-8.')
+    except ValueError:
+        _refuse(f'The form has more than {MAX_FIELDS} fields.')
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value.replace('\r\n', '\n'))
+    return found
 
 
 def _read(req: falcon.Request) -> str:

@@ -58,7 +58,11 @@ class Problem(falcon.HTTPError):
 
 
 def install(app: falcon.App[Any, Any]) -> None:
-    """Make `app` answer every error as application/problem+json."""
+    """Make `app` answer every error as application/problem+json.
+
+    Where `req.context.error_page` is set, it is called instead, with request, response, and the
+    members of the problem.
+    """
     app.add_error_handler(Exception, _on_defect)
     app.add_error_handler(ProvisioningError, _on_provisioning_error)
     app.add_error_handler(falcon.HTTPError, answer)
@@ -118,6 +122,9 @@ def _problem(
         problem['detail'] = detail
     problem |= {**(members or {}), 'request_id': req.context.request_id}
     resp.status = falcon.code_to_http_status(status.value)
+    resp.cache_control = ['no-store']
+    if page := req.context.get('error_page'):
+        page(req, resp, problem)
+        return
     resp.content_type = 'application/problem+json'
     resp.text = json.dumps(problem)
-    resp.cache_control = ['no-store']

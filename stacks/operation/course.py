@@ -10,6 +10,7 @@ from typing import Any
 
 from pulumi.automation import EngineEvent
 
+from stacks.operation.inventory import Inventory
 from stacks.operation.log_text import LogText
 from stacks.operation.progress import Progress, Resource
 
@@ -35,6 +36,8 @@ class Course:
         secrets: values that must not show.
         """
         self.progress = Progress()
+        # What there is at the end; None where that could not be told.
+        self.inventory: Inventory | None = None
         self._secrets = set(secrets)
         self.clean = LogText(self._secrets)
         self._size = size

@@ -94,7 +94,11 @@ class Operator:
         )
         try:
             variables = self._variables(folder, course, stop)
-            Steps(task, context, engine, course, stop, variables=variables).do()
+            Steps(
+                *(task, context, engine, course, stop),
+                variables=variables,
+                encrypt=self._vault.encrypt,
+            ).do()
             if task.operation == DESTROY:
                 self._history.forget(task.program, name)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import TypeVar
 from pulumi import automation as auto
 
 import basic_pulumi
-from basic_pulumi import BusyError, ProgramFailedError
-from stacks.operation import snapshots
+from basic_pulumi import BusyError, ProgramFailedError, ProvisioningError
+from stacks.operation import inventory, snapshots
 from stacks.operation.course import Course
 from stacks.operation.engines import OwnedEngine
 from stacks.operation.marks import name_of
@@ -20,6 +21,8 @@ from stacks.operation.task import Task
 from stacks.records import DESTROY, PREVIEW, REFRESH, UPDATE
 from warm_pulumi import own_deadline
 from workspaces import locks, recovery, removal
+
+logger = logging.getLogger(__name__)
 
 # Seconds for what comes after an operation, also after one that took all of its time.
 AFTERWARDS = 120.0
@@ -42,9 +45,15 @@ class Steps:
         stop: Stop,
         *,
         variables: Mapping[str, str],
+        encrypt: Callable[[str], str],
     ) -> None:
-        """Take what they work with; variables: what the program finds its needs by."""
+        """Take what they work with.
+
+        variables: what the program finds its needs by.
+        encrypt: makes of a text what may be stored.
+        """
         self._variables = variables
+        self._encrypt = encrypt
         self._task = task
         self._context = context
         self._engine = engine
@@ -105,7 +114,22 @@ class Steps:
             )
 
     def _on_stack(self, stack: auto.Stack, step: Callable[[], object]) -> None:
-        self._unlocking(step, lambda: basic_pulumi.unlock_stack(stack))
+        try:
+            self._unlocking(step, lambda: basic_pulumi.unlock_stack(stack))
+        finally:
+            if not self._task.looks_only:
+                self._take_inventory(stack)
+
+    def _take_inventory(self, stack: auto.Stack) -> None:
+        """Note what there is now, also after a failure."""
+        try:
+            with own_deadline(AFTERWARDS):
+                deployment = basic_pulumi.export_stack(stack)
+        except ProvisioningError as error:
+            # Of use to people only: what they get to see is what was there before.
+            logger.warning('what stack %s consists of cannot be told: %s', stack.name, error)
+        else:
+            self._course.inventory = inventory.take(deployment, self._encrypt)
 
     def _unlocking(self, step: Callable[[], Result], unlock: Callable[[], object]) -> Result:
         """Do a step; where a dead owner left the stack locked, after unlocking it."""
@@ -141,8 +165,7 @@ class Steps:
 
 def _insist_on_unprotected(stack: auto.Stack) -> None:
     """Refuse before anything is destroyed: Pulumi would destroy all others first."""
-    deployment = stack.export_stack().deployment or {}
-    found = deployment.get('resources') or []
+    found = basic_pulumi.export_stack(stack).get('resources') or []
     protected = sorted(name_of(each['urn']) for each in found if each.get('protect'))
     if protected:
         raise ProgramFailedError(

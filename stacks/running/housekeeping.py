@@ -12,7 +12,8 @@ from settings import Settings
 from stacks.moments import now
 from stacks.operation.snapshots import Snapshots
 from stacks.records import DESTROY, EXPIRED, REFRESH, SCHEDULED
-from stacks.store import runs, stacks
+from stacks.sessions import LONGEST, LONGEST_IDLE
+from stacks.store import runs, sessions, stacks
 from stacks.store.database import Database
 from stacks.store.stacks import Row
 from stacks.submission import queue_run
@@ -85,6 +86,7 @@ class Housekeeping:
     def _remove_old(self, connection: sa.Connection) -> None:
         runs.remove_ended(connection, now() - durations.parse(self._settings.run_retention))
         runs.remove_keys(connection, now() - KEYS_KEPT)
+        sessions.remove_old(connection, now() - LONGEST, now() - LONGEST_IDLE)
 
 
 def _is_due(row: Row) -> bool:

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from stacks import inputs
 from stacks.moments import aware, now
 from stacks.operation.course import Course
+from stacks.operation.inventory import Inventory
 from stacks.operation.stopping import Stop
 from stacks.operation.task import Outcome, Task
 from stacks.records import (
@@ -29,7 +31,7 @@ from stacks.records import (
     own_error,
 )
 from stacks.running import presence
-from stacks.store import logs, runs, stacks
+from stacks.store import inventories, logs, runs, stacks
 from stacks.store.database import Database
 from stacks.store.stacks import Row
 
@@ -192,6 +194,8 @@ class RunningRun:
             stacks.remove(connection, stack.id)
         else:
             stacks.change(connection, stack.id, **self._changes(stack, outcome))
+            if found := self.course.inventory:
+                inventories.replace(connection, stack.id, self._clean(found))
 
     def put_off(self, connection: sa.Connection, attempts: int) -> None:
         """Put the run back into the queue, with its log so far.
@@ -226,6 +230,9 @@ class RunningRun:
         if self.task.operation == DESTROY and not is_done:
             found |= {'expiry_failures': stack.expiry_failures + 1}
         return found
+
+    def _clean(self, found: Inventory) -> Inventory:
+        return replace(found, resources=self.course.clean.value(found.resources))
 
     def _drift(self, moment: datetime) -> dict[str, Any]:
         found = [each for each in self.course.progress.resources if each.operation in OUTSIDE]

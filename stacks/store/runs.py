@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from stacks.moments import aware, now
-from stacks.records import ACTIVE, QUEUED, RUNNING, Run
+from stacks.records import ACTIVE, QUEUED, RUNNING, SUCCEEDED, UPDATE, Run
 from stacks.requests import RunFilter
 from stacks.store.stacks import Row, shown_inputs
 from stacks.store.tables import keys, log_parts, runs, stacks
@@ -64,6 +64,28 @@ def page(
     if where.is_kept:
         query = query.where(runs.c.stack_id.is_not(None))
     return list(connection.execute(query))
+
+
+def by_ids(connection: sa.Connection, ids: Collection[str]) -> list[Row]:
+    """Return runs without their resources, in any order."""
+    columns = [column for column in runs.c if column.name not in LONG]
+    return list(connection.execute(sa.select(*columns).where(runs.c.id.in_(ids))))
+
+
+def seconds_of_updates(connection: sa.Connection, program: str, limit: int) -> list[float]:
+    """Return how long the last updates of a program took that succeeded, the newest first."""
+    query = (
+        sa.select(runs.c.started_at, runs.c.ended_at)
+        .where(
+            runs.c.program == program,
+            runs.c.operation == UPDATE,
+            runs.c.state == SUCCEEDED,
+            runs.c.started_at.is_not(None),
+        )
+        .order_by(runs.c.number.desc())
+        .limit(limit)
+    )
+    return [(row.ended_at - row.started_at).total_seconds() for row in connection.execute(query)]
 
 
 def has_queued(connection: sa.Connection) -> bool:

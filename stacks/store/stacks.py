@@ -16,6 +16,7 @@ from stacks.shortening import shortened
 from stacks.store.tables import runs, stacks, vaults
 
 Row = sa.Row[Any]
+PROBLEMS = ('failed', 'incomplete')
 
 
 def insert(connection: sa.Connection, values: Mapping[str, Any]) -> int:
@@ -59,7 +60,31 @@ def page(
     after: str,
 ) -> list[Stack]:
     """Return stacks by name, those behind `after`, and of these programs if not of all."""
-    query = sa.select(stacks).where(stacks.c.name > after).order_by(stacks.c.name).limit(limit)
+    query = _selected(where, programs).where(stacks.c.name > after)
+    found = connection.execute(query.order_by(stacks.c.name).limit(limit))
+    return [shown(row) for row in found]
+
+
+def by_urgency(
+    connection: sa.Connection,
+    where: StackFilter,
+    programs: frozenset[str] | None,
+    limit: int,
+    offset: int,
+) -> list[Stack]:
+    """Return stacks: first those with problems, then those that expire soonest.
+
+    offset: how many come before.
+    """
+    has_problem = sa.or_(stacks.c.state.in_(PROBLEMS), stacks.c.expiry_failures > 0)
+    order = sa.case((has_problem, 0), else_=1), sa.case((stacks.c.expires_at.is_(None), 1), else_=0)
+    query = _selected(where, programs).order_by(*order, stacks.c.expires_at, stacks.c.name)
+    found = connection.execute(query.limit(limit).offset(offset))
+    return [shown(row) for row in found]
+
+
+def _selected(where: StackFilter, programs: frozenset[str] | None) -> sa.Select[tuple[Any, ...]]:
+    query = sa.select(stacks)
     query = query if programs is None else query.where(stacks.c.program.in_(programs))
     for column, value in (
         (stacks.c.program, where.program),
@@ -67,7 +92,10 @@ def page(
         (stacks.c.owner, where.owner),
     ):
         query = query if value is None else query.where(column == value)
-    return [shown(row) for row in connection.execute(query)]
+    if where.text:
+        words = stacks.c.name + ' ' + stacks.c.description
+        query = query.where(words.icontains(where.text, autoescape=True))
+    return query
 
 
 def add_alone(connection: sa.Connection) -> None:

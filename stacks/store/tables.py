@@ -46,6 +46,16 @@ stacks = sa.Table(
     sa.Column('version', sa.Integer, nullable=False, default=1),
 )
 
+# What a stack consists of (see operation.inventory), as of its last run that could tell; apart, as
+# it is long and lists do without.
+inventories = sa.Table(
+    'inventories',
+    metadata,
+    sa.Column('stack_id', sa.ForeignKey('stacks.id', ondelete='CASCADE'), primary_key=True),
+    sa.Column('resources', sa.JSON, nullable=False),
+    sa.Column('secret_outputs', sa.JSON, nullable=False),
+)
+
 # number: their order. cancel: how often that was asked for.
 # given: the names of the inputs that its caller gave; the others are the stack's when it begins.
 # based_on: the stack's changed_by when the run began. executor: the service that does it.
@@ -107,4 +117,15 @@ keys = sa.Table(
     sa.Column('fingerprint', sa.String(64), nullable=False),
     sa.Column('run_id', sa.String(40), nullable=False),
     sa.Column('created_at', sa.DateTime, nullable=False),
+)
+
+# Who has signed in to the pages. id: a hash of what the browser has. fingerprint: by which, with
+# what the browser has, the token is known again.
+sessions = sa.Table(
+    'sessions',
+    metadata,
+    sa.Column('id', sa.String(64), primary_key=True),
+    sa.Column('fingerprint', sa.String(64), nullable=False),
+    sa.Column('created_at', sa.DateTime, nullable=False),
+    sa.Column('seen_at', sa.DateTime, nullable=False),
 )

@@ -40,7 +40,7 @@ def locked(given: Task, host: str, monkeypatch: pytest.MonkeyPatch) -> list[str]
         done.append('step')
 
     engine: Any = Engine()
-    found = Steps(given, {}, engine, Course(0), Stop(lambda: False), variables={})
+    found = Steps(given, {}, engine, Course(0), Stop(lambda: False), variables={}, encrypt=str)
     found._unlocking(step, lambda: done.append('unlock'))
     return done
 

@@ -1,0 +1,1 @@
+"""The web pages of the platform: what people look at and click."""

@@ -1,0 +1,206 @@
+"""Runs: lists of them, and one with its log, its resources and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+import falcon
+
+from portal import paths, rendering, words
+from portal.fields import Option
+from portal.pages import asking
+from portal.pages.showing import input_changes, may_change, outputs
+from portal.views import Progress, Row, RunPage, RunsPage
+from stacks.errors import NotFoundError
+from stacks.platform import Platform
+from stacks.records import (
+    DESTROY,
+    PREVIEW,
+    REFRESH,
+    RUN_STATES,
+    SUCCEEDED,
+    UPDATE,
+    Caller,
+    Run,
+    Stack,
+)
+from stacks.requests import RunFilter
+
+# Bytes of a log on a page, and in an answer to its script.
+LOG_ON_PAGE, LOG_PART = 10 * 1024, 32 * 1024
+MOST_DIFFERENCES = 8
+# Characters of all rows of a page, about.
+ROOM_FOR_ROWS = 9000
+ROW = 260
+UNCHANGED = ('same', 'read', 'refresh')
+
+
+class Runs:
+    """The runs of all stacks."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._list(req, resp, '')
+
+    def on_get_stack(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
+        # A stack that is not there is no stack without runs.
+        self._list(req, resp, self._platform.stack(asking.caller(req), name).name)
+
+    on_head = on_get
+    on_head_stack = on_get_stack
+
+    def _list(self, req: falcon.Request, resp: falcon.Response, stack: str) -> None:
+        state = asking.query(req, 'state')
+        state = state if state in RUN_STATES else ''
+        where = RunFilter(stack=stack or None, state=state or None, is_kept=bool(stack))
+        cursor = asking.query(req, 'cursor') or None
+        found = self._platform.runs(asking.caller(req), where, asking.LIMIT, cursor)
+        chosen = {'state': state} if state else {}
+        options = [Option(each, words.RUN_STATES[each].word, each == state) for each in RUN_STATES]
+        view = RunsPage(
+            runs=found.items,
+            stack=stack,
+            where=chosen,
+            states=options,
+            next=f'?{urlencode({**chosen, "cursor": found.next})}' if found.next else '',
+            first=f'?{urlencode(chosen)}' if cursor else '',
+        )
+        rendering.render(req, resp, 'runs/list.html', view)
+
+
+class OneRun:
+    """A run."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        caller = asking.caller(req)
+        run = self._platform.run(caller, id)
+        stack = self._stack(caller, run)
+        offset = asking.offset(req, 'log')
+        progress = self._progress(caller, run, offset, LOG_ON_PAGE)
+        outdated = self._outdated(caller, run) if stack else 'The stack is gone.'
+        is_mine = stack is not None and may_change(caller, stack)
+        view = RunPage(
+            progress=progress,
+            stack=stack,
+            outputs=outputs(stack) if stack and _has_outputs(run) else [],
+            input_changes=input_changes(stack, run) if stack and run.operation == PREVIEW else [],
+            may_change=is_mine,
+            may_decide=is_mine and run.operation == PREVIEW and run.state == SUCCEEDED,
+            outdated=outdated,
+            before=paths.run(id) if offset else '',
+            after=f'{paths.run(id)}?log={progress.log.next}#log',
+        )
+        rendering.render(req, resp, 'runs/run.html', view)
+
+    on_head = on_get
+
+    def on_get_live(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        """What has changed since the page was made, for its script."""
+        caller = asking.caller(req)
+        run = self._platform.run(caller, id)
+        progress = self._progress(caller, run, asking.offset(req, 'log'), LOG_PART)
+        rendering.render(req, resp, 'runs/live.html', progress)
+
+    def on_get_log(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        """The whole log, as a file."""
+        caller = asking.caller(req)
+        parts, offset = [], 0
+        while True:
+            part = self._platform.log(caller, id, offset, LOG_PART)
+            if part.next == offset:
+                break
+            parts.append(part.text)
+            offset = part.next
+        resp.content_type = falcon.MEDIA_TEXT
+        resp.downloadable_as = f'{id}.log'
+        resp.text = ''.join(parts)
+
+    def on_post_cancel(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        asking.form(req)
+        self._platform.cancel(asking.caller(req), id)
+        resp.status = HTTPStatus.SEE_OTHER
+        resp.location = paths.run(id)
+
+    def _stack(self, caller: Caller, run: Run) -> Stack | None:
+        """Return the stack of a run; None where it is gone, or is another one of the same name."""
+        try:
+            stack = self._platform.stack(caller, run.stack)
+        except NotFoundError:
+            return None
+        return stack if run.created_at >= stack.created_at else None
+
+    def _outdated(self, caller: Caller, run: Run) -> str:
+        """Return why an update cannot be decided by this preview any more."""
+        if run.operation != PREVIEW:
+            return ''
+        later = self._platform.runs(caller, RunFilter(run.stack, is_kept=True), 20, None).items
+        for each in later:
+            if each.id == run.id:
+                return ''
+            if each.operation in (UPDATE, DESTROY) or (each.operation == REFRESH and each.accept):
+                return 'The stack has had another run since this preview. Make a new one.'
+        return 'The stack has had many runs since this preview. Make a new one.'
+
+    def _progress(self, caller: Caller, run: Run, offset: int, limit: int) -> Progress:
+        log = self._platform.log(caller, run.id, offset, limit)
+        changed = [each for each in run.resources if each['operation'] not in UNCHANGED]
+        failed_first = sorted(changed, key=_danger)
+        rows = _fitting(failed_first)
+        return Progress(
+            run=run,
+            rows=rows,
+            left_out=len(changed) - len(rows),
+            same=len(run.resources) - len(changed),
+            sentence=_sentence(run),
+            log=log,
+        )
+
+
+def _has_outputs(run: Run) -> bool:
+    return run.operation == UPDATE and run.state == SUCCEEDED
+
+
+def _danger(resource: Mapping[str, Any]) -> tuple[bool, int]:
+    operation = resource['operation']
+    known = words.DANGER.index(operation) if operation in words.DANGER else len(words.DANGER)
+    return resource['state'] != 'failed', known
+
+
+def _fitting(resources: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return as many rows as a page has room for."""
+    rows: list[Row] = []
+    room = ROOM_FOR_ROWS
+    for each in resources:
+        differences = each['differences'][:MOST_DIFFERENCES]
+        room -= ROW + sum(_size(difference) for difference in differences)
+        if room < 0 and rows:
+            break
+        rows.append(Row(each, differences, len(each['differences']) - len(differences)))
+    return rows
+
+
+def _size(difference: Mapping[str, Any]) -> int:
+    texts = (rendering.short(difference[side]) for side in ('old', 'new'))
+    return 120 + len(difference['path']) + sum(map(len, texts))
+
+
+def _sentence(run: Run) -> list[tuple[str, str]]:
+    """Return how many resources there are of each kind, the most dangerous first: (tint, words)."""
+    verbs = {'replace': 'replace', 'delete': 'delete', 'update': 'change', 'create': 'create'}
+    done = {'replace': 'replaced', 'delete': 'deleted', 'update': 'changed', 'create': 'created'}
+    found = []
+    for operation, verb in verbs.items():
+        if count := run.changes.get(operation, 0):
+            said = (
+                f'{count} to {verb}' if run.operation == PREVIEW else f'{count} {done[operation]}'
+            )
+            found.append((words.STEPS[operation][2], said))
+    return found
