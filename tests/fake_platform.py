@@ -21,8 +21,19 @@ from stacks.errors import (
 )
 from stacks.platform import Platform
 from stacks.programs import Program
-from stacks.records import ACTIVE, Caller, Item, LogPart, Page, Run, Stack, own_error
+from stacks.records import (
+    ACTIVE,
+    Caller,
+    Item,
+    ListedStack,
+    LogPart,
+    Page,
+    Run,
+    Stack,
+    own_error,
+)
 from stacks.requests import Key, NewRun, NewStack, RunFilter, StackFilter
+from stacks.sessions import Sessions, fingerprint
 from tests import fake_records
 from tests.fake_records import NOW, RESOURCE, expiry, is_time
 
@@ -32,12 +43,31 @@ EMPTY = {'description': '', 'protected': False}
 DURING = {'update': 'updating', 'destroy': 'destroying'}
 
 
+class FakeSessions(Sessions):
+    """Sessions in memory."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, str] = {}
+
+    def begin(self, token_digest: str) -> str:
+        secret = f'session-{len(self._found)}'
+        self._found[secret] = fingerprint(secret, token_digest)
+        return secret
+
+    def fingerprint(self, secret: str) -> str | None:
+        return self._found.get(secret)
+
+    def end(self, secret: str) -> None:
+        self._found.pop(secret, None)
+
+
 class FakePlatform(Platform):
     """Stacks and runs in memory.
 
     is_down: whether everything is answered by UnavailableError.
     ends_in_time: whether a run ends while somebody waits for it.
     failing: the operations whose runs fail. outputs: those of all stacks that were updated.
+    revealed: each secret output in clear. ttl: how long stacks last of which nobody says it.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -46,6 +76,9 @@ class FakePlatform(Platform):
         self.ends_in_time = True
         self.failing: set[str] = set()
         self.outputs: dict[str, Any] = {}
+        self.revealed: Any = 'revealed'
+        self.ttl = ''
+        self.sessions = FakeSessions()
         self.logs: dict[str, str] = {}
         self._stacks: dict[str, Stack] = {}
         self._runs: dict[str, Run] = {}
@@ -65,7 +98,8 @@ class FakePlatform(Platform):
         if request.name in self._stacks:
             raise ConflictError('name-taken', 'There is a stack of this name.')
         self._stacks[request.name] = fake_records.new_stack(caller, program, request)
-        return self._begin(caller, request.name, NewRun('update', key=request.key))
+        operation = 'preview' if request.preview else 'update'
+        return self._begin(caller, request.name, NewRun(operation, key=request.key))
 
     def stacks(
         self, caller: Caller, where: StackFilter, limit: int, cursor: str | None
@@ -81,6 +115,36 @@ class FakePlatform(Platform):
         if found is None or not caller.may_use(found.program):
             raise NotFoundError('There is no stack of this name.')
         return found
+
+    def listed(
+        self, caller: Caller, where: StackFilter, limit: int, offset: int
+    ) -> Page[ListedStack]:
+        found = self.stacks(caller, where, 1000, None).items[offset:]
+        items = [ListedStack(each, self._runs.get(each.last_run or '')) for each in found[:limit]]
+        return Page(items, str(offset + limit) if len(found) > limit else None)
+
+    def resources(self, caller: Caller, name: str) -> list[dict[str, Any]]:
+        stack = self.stack(caller, name)
+        return [fake_records.STACK_RESOURCE] if stack.state == 'ready' else []
+
+    def reveal(self, caller: Caller, name: str, output: str) -> Any:
+        if not (caller.may('operator') or caller.name == self.stack(caller, name).owner):
+            raise ForbiddenError('This stack is not yours.')
+        if self.stack(caller, name).outputs.get(output) != '[secret]':
+            raise NotFoundError('There is no such secret output.')
+        return self.revealed
+
+    def seconds_of_updates(self, caller: Caller, program: str, limit: int) -> list[float]:
+        self._answer()
+        return []
+
+    @property
+    def usual_ttl(self) -> str:
+        return self.ttl
+
+    @property
+    def longest_ttl(self) -> str:
+        return ''
 
     def change(
         self, caller: Caller, name: str, changes: Mapping[str, Any], version: int | None
@@ -252,7 +316,11 @@ def _change_flaws(changes: Mapping[str, Any]) -> Iterable[Flaw]:
 
 
 def _fits(record: Stack | Run, where: StackFilter | RunFilter) -> bool:
-    wanted = {name: value for name, value in vars(where).items() if name != 'is_kept'}
+    wanted = {**vars(where)}
+    wanted.pop('is_kept', None)
+    text = wanted.pop('text', None) or ''
+    if text and text.lower() not in f'{vars(record).get("name")}'.lower():
+        return False
     return all(value in (None, getattr(record, name)) for name, value in wanted.items())
 
 

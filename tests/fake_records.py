@@ -18,6 +18,14 @@ RESOURCE = {
     'seconds': 0.5,
     'differences': [{'path': 'length', 'old': None, 'new': 32}],
 }
+STACK_RESOURCE = {
+    'urn': 'urn:pulumi:stack.web::token::random:index/randomBytes:RandomBytes::token',
+    'type': 'random:index/randomBytes:RandomBytes',
+    'name': 'token',
+    'id': 'none',
+    'parent': None,
+    'depends_on': [],
+}
 UNITS = {'m': 'minutes', 'h': 'hours', 'd': 'days'}
 
 
