@@ -80,6 +80,13 @@ def on_starting(server: Any) -> None:
         sys.exit(str(error))
 
 
+def when_ready(server: Any) -> None:
+    """Tell where the pages are."""
+    for listener in server.LISTENERS:
+        if str(listener).startswith('http'):
+            server.log.info('Open %s/portal in a browser', listener)
+
+
 def post_worker_init(worker: Any) -> None:
     """Log with request ids, and begin what goes on beside the requests, in the serving worker."""
     request_log.configure(settings.log_level, settings.log_format)

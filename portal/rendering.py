@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from portal import paths, words
 from portal.static import Static
+from stacks import moments
 from stacks.moments import aware, now
 from web.pages import PAGES
 
@@ -43,6 +44,11 @@ def machine(value: datetime) -> str:
     return value.astimezone(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
 
 
+def moment_of(text: str) -> datetime:
+    """Return the moment that a text is (RFC 3339)."""
+    return aware(moments.moment(text))
+
+
 def text(value: Any) -> str:
     """Return a value as text, however long."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -64,7 +70,8 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     found.globals |= {'paths': paths, 'words': words, 'home': PAGES, 'static': STATIC.address}
-    found.filters |= {'moment': moment, 'machine': machine, 'text': text, 'short': short}
+    for each in (moment, machine, moment_of, text, short):
+        found.filters[each.__name__] = each
     return found
 
 

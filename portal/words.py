@@ -108,6 +108,11 @@ def step(operation: str) -> tuple[str, str, str]:
     return STEPS.get(operation, ('·', operation, 'plain'))
 
 
+def kind(type: str) -> str:
+    """Return the last part of a resource's type, which people know it by."""
+    return type.rpartition(':')[2] or type
+
+
 def duration(run: Run) -> str:
     """Return how long a run took; nothing where it has not begun."""
     if run.started_at is None:

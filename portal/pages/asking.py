@@ -12,7 +12,8 @@ from web import bodies
 Form = Mapping[str, Sequence[str]]
 # Stacks and runs in a part of a list, and the largest page of one.
 LIMIT = 50
-LONGEST_OFFSET = 10**6
+LONGEST_OFFSET = 10**7
+MOST_DIGITS = 15
 
 
 def caller(req: falcon.Request) -> Caller:
@@ -39,5 +40,9 @@ def query(req: falcon.Request, name: str) -> str:
 
 def offset(req: falcon.Request, name: str = 'from') -> int:
     """Return how much comes before what is asked for; what is no number is none."""
-    text = query(req, name)
-    return min(int(text), LONGEST_OFFSET) if text.isascii() and text.isdigit() else 0
+    return min(number(query(req, name)) or 0, LONGEST_OFFSET)
+
+
+def number(text: str) -> int | None:
+    """Return the whole number that a text is; None where it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None

@@ -157,11 +157,10 @@ class EditForm:
     def on_post(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         edited = self._found(asking.caller(req), name)
         form = asking.form(req)
-        version = asking.one(form, 'version')
         request = NewRun(
             operation=UPDATE if asking.one(form, 'action') == 'update' else PREVIEW,
             inputs=fields.inputs(edited.program, form, edited.stack.inputs),
-            version=int(version) if version.isascii() and version.isdigit() else None,
+            version=asking.number(asking.one(form, 'version')),
         )
         try:
             begin(

@@ -12,6 +12,7 @@ if (live && log) {
   let unread = 0;
   let spoken = 0;
   let timer = 0;
+  let isAsking = false;
 
   follow.type = 'button';
   follow.className = 'follow';
@@ -80,7 +81,8 @@ if (live && log) {
   }
 
   function ask() {
-    if (document.hidden) return;
+    if (document.hidden || isAsking) return;
+    isAsking = true;
     const request = new XMLHttpRequest();
     // Parsed by the browser as a page is: no text of a program is ever read as HTML here.
     request.responseType = 'document';
@@ -88,6 +90,7 @@ if (live && log) {
     request.timeout = 15000;
     request.onload = () => take(request);
     request.onerror = request.ontimeout = lost;
+    request.onloadend = () => { isAsking = false; };
     request.send();
   }
 
@@ -122,7 +125,7 @@ if (live && log) {
       return;
     }
     // What can be done now is on the page as it is for a run that has ended.
-    if (!selects() && !log.contains(document.activeElement)) location.replace(location.href);
+    if (!selects() && !log.contains(document.activeElement)) location.reload();
     else document.getElementById('again').textContent = 'It has ended: show the result';
   }
 
