@@ -222,15 +222,18 @@ def rename_stack(stack: auto.Stack, context: Context) -> None:
         stack.rename(context['stack_name'])
 
 
-def preview_stack(stack: auto.Stack, on_output: OnOutput, on_event: OnEvent) -> None:
+def preview_stack(
+    stack: auto.Stack, on_output: OnOutput, on_event: OnEvent, refresh: bool = False
+) -> None:
     """Run the program and tell what an update would do; nothing is changed.
 
     on_output, on_event: get each line of Pulumi's output, and each event of its engine.
+    refresh: look first what is there.
 
     Raises ProvisioningError: ProgramFailedError when the program fails.
     """
     with _reported('preview', 'Failure when trying to preview an update of the stack:'):
-        stack.preview(on_output=on_output, on_event=on_event)
+        stack.preview(on_output=on_output, on_event=on_event, refresh=refresh)
 
 
 def preview_refresh(stack: auto.Stack, on_output: OnOutput, on_event: OnEvent) -> None:
@@ -249,17 +252,19 @@ def update_stack(
     on_output: OnOutput = stream,
     on_event: OnEvent | None = None,
     tell: bool = True,
+    refresh: bool = False,
 ) -> auto.UpResult:
     """Run the program and make what it declares; return the result with its outputs.
 
     on_output, on_event: get each line of Pulumi's output, and each event of its engine.
     tell: print the outputs. Of an object only the engine knows which parts are secret.
+    refresh: look first what is there.
 
     Raises ProvisioningError: ProgramFailedError when the program or a resource fails.
     """
     with _reported('update', 'Failure when trying to update the stack:'):
         _info('Updating stack...')
-        result = stack.up(on_output=on_output, on_event=on_event)
+        result = stack.up(on_output=on_output, on_event=on_event, refresh=refresh)
         _info('Successfully updated the stack')
         if tell:
             _tell(result)

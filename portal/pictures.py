@@ -10,6 +10,7 @@ from typing import Any
 BOX_WIDTH, BOX_HEIGHT = 208, 44
 GAP_X, GAP_Y = 56, 12
 MOST_BOXES = 40
+ABREAST = 4
 LONGEST_NAME, LONGEST_TYPE = 26, 32
 # Of the plot.
 PLOT_WIDTH, PLOT_HEIGHT = 320, 72
@@ -76,6 +77,9 @@ def graph(resources: Sequence[Mapping[str, Any]]) -> Graph:
     """Return the picture of a stack's resources, as operation.inventory has them."""
     drawn = resources[:MOST_BOXES]
     columns = _columns(drawn)
+    if len(columns) == 1:
+        # Nothing rests on anything: side by side, as there is room.
+        columns = [columns[0][number::ABREAST] for number in range(min(ABREAST, len(drawn)))]
     boxes: dict[str, Box] = {}
     for number, column in enumerate(columns):
         for row, each in enumerate(column):

@@ -57,7 +57,7 @@ RESOURCE_STATES = {
     'done': State('✓', 'Done', 'ok'),
     'failed': State('✕', 'Failed', 'bad'),
 }
-SOON = timedelta(days=1)
+SOON, NEAR = timedelta(days=1), timedelta(hours=2)
 
 
 def run_state(run: Run) -> State:
@@ -103,6 +103,16 @@ def resource_state(state: str) -> State:
     return RESOURCE_STATES[state]
 
 
+def failure(run: Run) -> tuple[str, str]:
+    """Return what failed in a run, and why."""
+    error = run.error or {}
+    message = str(error['message'])
+    if not error['resource']:
+        return 'It failed', message
+    heading = f'{error["resource"]} failed'
+    return heading, message.removeprefix(f'{heading}: ')
+
+
 def step(operation: str) -> tuple[str, str, str]:
     """Return symbol, word and tint of what is done with a resource."""
     return STEPS.get(operation, ('·', operation, 'plain'))
@@ -131,6 +141,11 @@ def left(moment: datetime) -> str:
 def is_soon(moment: datetime) -> bool:
     """Tell whether a moment is within a day."""
     return moment - aware(now()) < SOON
+
+
+def is_near(moment: datetime) -> bool:
+    """Tell whether a moment is within two hours."""
+    return moment - aware(now()) < NEAR
 
 
 def rough(seconds: float) -> str:

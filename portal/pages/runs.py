@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -35,6 +36,12 @@ MOST_DIFFERENCES = 8
 # Characters of all rows of a page, about.
 ROOM_FOR_ROWS = 9000
 ROW = 260
+VERBS = {
+    'replace': ('to replace', 'replaced'),
+    'delete': ('to delete', 'deleted'),
+    'update': ('to change', 'changed'),
+    'create': ('to create', 'created'),
+}
 UNCHANGED = ('same', 'read', 'refresh')
 
 
@@ -194,13 +201,10 @@ def _size(difference: Mapping[str, Any]) -> int:
 
 def _sentence(run: Run) -> list[tuple[str, str]]:
     """Return how many resources there are of each kind, the most dangerous first: (tint, words)."""
-    verbs = {'replace': 'replace', 'delete': 'delete', 'update': 'change', 'create': 'create'}
-    done = {'replace': 'replaced', 'delete': 'deleted', 'update': 'changed', 'create': 'created'}
-    found = []
-    for operation, verb in verbs.items():
-        if count := run.changes.get(operation, 0):
-            said = (
-                f'{count} to {verb}' if run.operation == PREVIEW else f'{count} {done[operation]}'
-            )
+    failed = Counter(each['operation'] for each in run.resources if each['state'] == 'failed')
+    found = [('bad', f'{failed.total()} failed')] if failed else []
+    for operation, (wanted, done) in VERBS.items():
+        if count := run.changes.get(operation, 0) - failed[operation]:
+            said = f'{count} {wanted if run.operation == PREVIEW else done}'
             found.append((words.STEPS[operation][2], said))
     return found

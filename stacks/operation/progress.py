@@ -18,6 +18,7 @@ STACK_TYPE = 'pulumi:pulumi:Stack'
 PROVIDER_TYPE = 'pulumi:providers:'
 # Steps of one replacement; people see the replacement.
 DELETE_REPLACED = 'delete-replaced'
+REFRESH = 'refresh'
 PARTS = {'create-replacement': 'replace', DELETE_REPLACED: 'replace'}
 
 
@@ -27,6 +28,7 @@ class Resource:
 
     operation: what is done with it, in Pulumi's words: create, update, replace, delete, same…
     state: `running`, `done` or `failed`. seconds: how long it took, None while it runs.
+    is_looked_at: whether this is of a refresh, which something else may follow.
     """
 
     urn: str
@@ -34,6 +36,7 @@ class Resource:
     operation: str
     state: str = 'running'
     seconds: float | None = None
+    is_looked_at: bool = False
     differences: list[Difference] = field(default_factory=list)
 
     @property
@@ -86,12 +89,15 @@ class Progress:
     def _begin(self, step: StepEventMetadata) -> None:
         if _is_shown(step):
             operation = PARTS.get(step.op.value, step.op.value)
-            known = self._resources.setdefault(step.urn, Resource(step.urn, step.type, operation))
+            known = self._resources.get(step.urn)
+            if known is None or (known.is_looked_at and operation != REFRESH):
+                known = Resource(step.urn, step.type, operation, is_looked_at=operation == REFRESH)
+                self._resources[step.urn] = known
+                self._started[step.urn] = self._clock()
             known.state, known.seconds = 'running', None
             # Of a replacement that begins with it, this step knows but the old side.
             if step.op.value != DELETE_REPLACED:
                 known.differences = known.differences or _differences(step, 'inputs')
-            self._started.setdefault(step.urn, self._clock())
 
     def _end(self, step: StepEventMetadata, state: str) -> None:
         if step.type == STACK_TYPE and state == 'done' and step.new and step.op.value != 'delete':
@@ -101,7 +107,7 @@ class Progress:
             return
         known.state = state
         known.seconds = self._clock() - self._started[step.urn]
-        if known.operation == 'refresh':
+        if known.operation == REFRESH:
             # What was found outside: only its end tells.
             is_changed = step.op.value in ('update', 'delete')
             known.operation = step.op.value if is_changed else 'same'

@@ -77,13 +77,18 @@ class Steps:
 
     def preview(self, stack: auto.Stack) -> None:
         self._stop.check()
-        basic_pulumi.preview_stack(stack, self._course.line, self._course.event)
+        basic_pulumi.preview_stack(
+            stack, self._course.line, self._course.event, refresh=self._task.has_drift
+        )
 
     def update(self, stack: auto.Stack) -> None:
         self._on_stack(
             stack,
             lambda: basic_pulumi.update_stack(
-                stack, self._course.line, self._course.event, tell=False
+                *(stack, self._course.line, self._course.event),
+                tell=False,
+                # Else what was changed outside would stay: Pulumi compares with what it knows.
+                refresh=self._task.has_drift,
             ),
         )
 

@@ -17,6 +17,7 @@ class Task:
     inputs: as the database has them.
     secrets: all that may not show, as the vault made them.
     is_unsure: an earlier run of the stack was cut short, so its state may be behind.
+    has_drift: a look has found something changed outside.
     is_repeated: the service that began this run has died.
     hosts: those whose services may have left a lock on the stack when they were cut short.
     """
@@ -32,6 +33,7 @@ class Task:
     accept: bool
     is_unsure: bool
     is_repeated: bool
+    has_drift: bool = False
     hosts: frozenset[str] = frozenset()
 
     @property

@@ -89,6 +89,7 @@ def begin(connection: sa.Connection, row: Row) -> Task:
         accept=row.accept,
         is_unsure=is_unsure,
         is_repeated=row.attempts > 1,
+        has_drift=bool(stack.drift and stack.drift['changes']),
         hosts=_hosts(connection) if is_unsure else frozenset(),
     )
     runs.change(connection, row.id, row.executor, inputs=given, based_on=stack.changed_by)

@@ -85,6 +85,21 @@ def test_refresh(
     assert (found.operation, [each.path for each in found.differences]) == expected
 
 
+def test_update_after_a_look(progress: Progress) -> None:
+    """What an update does after a look at the same resources is told, not what the look found."""
+    for event in (
+        pre('refresh', urn('a')),
+        done('update', urn('a')),
+        pre('refresh', urn('b')),
+        done('same', urn('b')),
+    ):
+        progress.take(event)
+    assert seen(progress) == [('a', 'update', 'done'), ('b', 'same', 'done')]
+    for event in (pre('update', urn('a')), pre('create', urn('b'))):
+        progress.take(event)
+    assert seen(progress) == [('a', 'update', 'running'), ('b', 'create', 'running')]
+
+
 def test_failed(progress: Progress) -> None:
     """A resource whose step fails is failed, and its message is kept with it."""
     progress.take(pre('create', urn('a'), new=NEW))

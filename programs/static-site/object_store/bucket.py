@@ -36,7 +36,7 @@ class BucketProvider(ResourceProvider):
         remove(current(props)['bucket'])
 
 
-class Bucket(Resource):
+class Bucket(Resource, module='object-store', name='Bucket'):
     """A bucket of this name."""
 
     bucket: Output[str]

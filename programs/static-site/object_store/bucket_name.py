@@ -34,7 +34,7 @@ class BucketNameProvider(ResourceProvider):
         remove(current(props)['bucket'])
 
 
-class BucketName(Resource):
+class BucketName(Resource, module='object-store', name='BucketName'):
     """A bucket's name.
 
     prefix: what it begins with, of lower-case letters, digits and dashes.

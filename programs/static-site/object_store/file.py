@@ -55,7 +55,7 @@ class FileProvider(ResourceProvider):
             client().delete_object(Bucket=props['bucket'], Key=props['key'])
 
 
-class File(Resource):
+class File(Resource, module='object-store', name='File'):
     """A file.
 
     key: its name in the bucket. content: text, or `{"base64": …}` for what is none.

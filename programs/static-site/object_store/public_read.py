@@ -42,7 +42,7 @@ class PublicReadProvider(ResourceProvider):
             client().delete_bucket_policy(Bucket=id_)
 
 
-class PublicRead(Resource):
+class PublicRead(Resource, module='object-store', name='PublicRead'):
     """Everybody may read the files of this bucket."""
 
     bucket: Output[str]

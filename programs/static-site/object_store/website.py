@@ -59,7 +59,7 @@ class WebsiteProvider(ResourceProvider):
             client().delete_bucket_website(Bucket=id_)
 
 
-class Website(Resource):
+class Website(Resource, module='object-store', name='Website'):
     """The bucket is served as a website.
 
     index: the file that a folder's address shows. error: the one for what is not there, or empty.
