@@ -26,6 +26,7 @@ import rest.openapi
 import rest.routes
 from audit import audited
 from basic_pulumi import ProgramFailedError
+from portal.errors import ErrorPages
 from portal.guard import Guard
 from settings import Settings, SettingsError
 from slots.pool import Slots
@@ -178,7 +179,7 @@ def create_app(
     tokens = Tokens(settings)
     platform = platform or Service(settings, catalogue(settings)).platform
     guard = Guard(settings, tokens, platform.sessions)
-    middleware: list[Any] = [logged, access.Middleware(settings, tokens), guard]
+    middleware: list[Any] = [logged, ErrorPages(), access.Middleware(settings, tokens), guard]
     app = falcon.App(middleware=middleware)
     problems.install(app)
     randomizer = Randomizer(spin_up)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import falcon
 
 # Only with TLS a name may have this prefix, which no other host can set.
 SECURE = '__Host-portal'
+LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def read(req: falcon.Request) -> str:
@@ -25,7 +28,7 @@ def remove(req: falcon.Request, resp: falcon.Response) -> None:
     """Have the browser forget it."""
     resp.set_cookie(
         *(_name(req), ''),
-        max_age=0,
+        expires=LONG_AGO,
         path='/',
         secure=_is_secure(req),
         http_only=True,

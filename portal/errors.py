@@ -9,6 +9,7 @@ import falcon
 
 from portal import paths, rendering
 from portal.views import ErrorPage
+from web import pages
 from web.pages import PAGES
 
 HEADINGS = {
@@ -32,6 +33,14 @@ ELSEWHERE = {
     HTTPStatus.PRECONDITION_FAILED: 'The stack has changed since you opened that page. Look at it '
     'again, then decide.',
 }
+
+
+class ErrorPages:
+    """Has errors of pages be pages, whoever raises them."""
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        if pages.is_page(req.path):
+            req.context.error_page = page
 
 
 def page(req: falcon.Request, resp: falcon.Response, problem: dict[str, Any]) -> None:

@@ -7,21 +7,13 @@ from http import HTTPStatus
 
 import falcon
 
-from portal import cookies, errors, origin, paths
+from portal import cookies, origin, paths
 from settings import Settings
 from stacks.sessions import Sessions, fingerprint
 from web import access, pages
 from web.identity import Caller
 from web.tokens import LOCAL, Tokens
 
-HEADERS = {
-    'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'; require-trusted-types-for 'script'",
-    # Without a referrer, browsers send forms with the origin `null`.
-    'Referrer-Policy': 'same-origin',
-    'Cross-Origin-Opener-Policy': 'same-origin',
-}
 SIGNED_OUT = 'You are not signed in any more. Sign in in another tab, then send this again.'
 
 
@@ -36,11 +28,9 @@ class Guard:
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         if not pages.is_page(req.path):
             return
-        resp.set_headers(HEADERS)
         if req.path.startswith(paths.STATIC):
             return
         resp.cache_control = ['no-store']
-        req.context.error_page = errors.page
         origin.insist_on_own(req)
         caller = self.caller(req)
         if caller is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from stacks.programs import Program
 from stacks.records import Caller, Run, Stack
@@ -18,7 +19,7 @@ RESOURCE = {
     'seconds': 0.5,
     'differences': [{'path': 'length', 'old': None, 'new': 32}],
 }
-STACK_RESOURCE = {
+STACK_RESOURCE: dict[str, Any] = {
     'urn': 'urn:pulumi:stack.web::token::random:index/randomBytes:RandomBytes::token',
     'type': 'random:index/randomBytes:RandomBytes',
     'name': 'token',

@@ -45,6 +45,8 @@ class Middleware:
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.set_headers(HEADERS)
+        if pages.is_page(req.path):
+            resp.set_headers(pages.HEADERS)
         _refuse_body(req)
         if req.path in OPEN_PATHS:
             return

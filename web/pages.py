@@ -1,8 +1,16 @@
-"""Which requests are for pages, that people look at in a browser, and not for programs."""
+"""Which requests are for pages, that people look at in a browser, and what browsers are told."""
 
 from __future__ import annotations
 
 PAGES = '/portal'
+HEADERS = {
+    'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'",
+    # Without a referrer, browsers send forms with the origin `null`.
+    'Referrer-Policy': 'same-origin',
+    'Cross-Origin-Opener-Policy': 'same-origin',
+}
 
 
 def is_page(path: str) -> bool:
