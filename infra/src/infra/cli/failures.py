@@ -18,7 +18,6 @@ from infra.errors import (
     SettingsError,
     WaitTimeoutError,
 )
-from infra.records import objects
 
 CODES: dict[type[InfraError], int] = {
     SettingsError: codes.USAGE,
@@ -73,8 +72,12 @@ def problem_of(error: InfraError) -> dict[str, Any]:
 
 def _words(error: InfraError) -> str:
     """Return what went wrong; of inputs, by the names that people gave them."""
-    flaws = objects(error.problem, 'errors') if isinstance(error, InvalidError) else []
-    found = [f'{_name(each.get("pointer"))} {each.get("detail")}'.strip() for each in flaws]
+    flaws = error.problem.get('errors') if isinstance(error, InvalidError) else None
+    found = [
+        f'{_name(each.get("pointer"))} {each.get("detail")}'.strip()
+        for each in (flaws if isinstance(flaws, list) else [])
+        if isinstance(each, dict)
+    ]
     return '; '.join(found) or str(error)
 
 
