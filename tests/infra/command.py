@@ -27,8 +27,6 @@ class Done:
         return json.loads(self.out)
 
 
-
-
 class Command:
     """Calls `infra`."""
 

@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep the client's settings of whoever runs the tests, and that this may be CI, out of them."""
+    """Keep the settings of whoever runs the tests, and that this may be CI, out of them."""
     for variable in list(os.environ):
         if variable.startswith('INFRA_') or variable.lower().endswith('_proxy'):
             monkeypatch.delenv(variable)

@@ -72,7 +72,9 @@ class FakeService:
         self.asked.append(asked)
         answers = self._answers.get((asked.method, asked.path))
         if not answers:
-            return problem(404, f'The test has nothing at {asked.method} {asked.path}.', 'not-found')
+            return problem(
+                404, f'The test has nothing at {asked.method} {asked.path}.', 'not-found'
+            )
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
 

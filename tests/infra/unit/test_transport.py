@@ -131,7 +131,7 @@ def test_retry_after(service: FakeService, client: Client, time: FakeTime) -> No
 
 
 def test_long_retry_after(service: FakeService, client: Client, time: FakeTime) -> None:
-    """A service that wants to be left alone for long is an error at once, which says for how long."""
+    """A service that wants to be left alone for long is an error, which says for how long."""
     service.on('GET', '/v1/stacks/web', Answer(BUSY.body, 503, {'Retry-After': '3600'}))
     with pytest.raises(UnavailableError) as caught:
         client.stack('web')
@@ -172,7 +172,7 @@ def test_nobody_there(time: FakeTime) -> None:
     with socket.socket() as unused:
         unused.bind(('127.0.0.1', 0))
         client = Client(f'http://127.0.0.1:{unused.getsockname()[1]}', around=time.around)
-        with pytest.raises(UnreachableError, match='connection refused. Is the service up'):
+        with pytest.raises(UnreachableError, match=r'connection refused\. Is the service up'):
             client.stack('web')
     assert len(time.pauses) == TRIES - 1
 
@@ -197,7 +197,7 @@ def test_problems(
 ) -> None:
     """Each status is an error of its own kind, with the problem object and its kind."""
     service.on('GET', '/v1/stacks/web', problem(status, 'No.', 'some-kind', run='/v1/runs/run_9'))
-    with pytest.raises(ProblemError, match='No.') as caught:
+    with pytest.raises(ProblemError, match='No') as caught:
         client.stack('web')
     assert type(caught.value) is kind
     assert (caught.value.kind, caught.value.run) == ('some-kind', 'run_9')

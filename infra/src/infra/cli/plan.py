@@ -6,7 +6,7 @@ from infra.cli import words
 from infra.cli.context import Context
 from infra.records import Resource, Run
 
-HEADS = ('', 'RESOURCE', 'TYPE', 'WHAT CHANGES')
+HEADS = ('', '', 'RESOURCE', 'TYPE', 'WHAT CHANGES')
 
 
 def has_changes(preview: Run) -> bool:
@@ -48,4 +48,4 @@ def _row(resource: Resource) -> tuple[str, ...]:
     # What is new or goes is told by that alone.
     is_whole = resource.operation in ('create', 'delete')
     changes = '' if is_whole else '; '.join(map(words.difference, resource.differences))
-    return words.marked(resource.operation), resource.name, kind, changes
+    return *words.marked(resource.operation), resource.name, kind, changes

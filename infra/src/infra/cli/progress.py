@@ -81,11 +81,12 @@ class Redrawn(Progress):
         self._draw(_lost(error, seconds))
 
     def end(self) -> None:
-        click.echo(ERASE, nl=False, err=True)
+        click.echo(ERASE, nl=False, err=True, color=True)
 
     def _draw(self, line: str) -> None:
         room = (table.columns_of(sys.stderr) or 80) - 1
-        click.echo(ERASE + text.cut(text.one_line(line), room), nl=False, err=True)
+        shown = text.cut(text.one_line(line), room)
+        click.echo(ERASE + shown, nl=False, err=True, color=True)
 
 
 def choose(quiet: bool, environ: Mapping[str, str] = os.environ) -> Progress:
@@ -98,7 +99,8 @@ def choose(quiet: bool, environ: Mapping[str, str] = os.environ) -> Progress:
 
 def _resource(each: Resource) -> str:
     took = '' if each.seconds is None else f'  {each.seconds:.1f} s'
-    return f'{words.marked(each.operation)}  {text.one_line(each.name)}  {each.state}{took}'
+    symbol, word = words.marked(each.operation)
+    return f'{symbol} {word}  {text.one_line(each.name)}  {each.state}{took}'
 
 
 def _lost(error: InfraError, seconds: float) -> str:

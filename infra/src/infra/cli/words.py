@@ -44,10 +44,9 @@ def by_danger(resources: Iterable[Resource]) -> list[Resource]:
     return sorted(filter(is_change, resources), key=lambda each: _rank(each.operation))
 
 
-def marked(operation: str) -> str:
-    """Return an operation with its symbol."""
-    word = 'change' if operation == 'update' else operation
-    return f'{SYMBOLS.get(operation, "*"):2} {word}'
+def marked(operation: str) -> tuple[str, str]:
+    """Return an operation's symbol and its word."""
+    return SYMBOLS.get(operation, '*'), 'change' if operation == 'update' else operation
 
 
 def counted_of(run: Run) -> str:

@@ -76,8 +76,8 @@ def refresh(
         return
     found = words.by_danger(run.resources)
     if found:
-        rows = [(words.marked(each.operation), each.name) for each in found]
-        context.put_table(('', 'CHANGED OUTSIDE'), rows)
+        rows = [(*words.marked(each.operation), each.name) for each in found]
+        context.put_table(('', '', 'CHANGED OUTSIDE'), rows)
         told = 'taken over' if accept else f'to undo it: infra up {name}'
         context.say(f'{name} was changed outside; {told}.')
     else:
