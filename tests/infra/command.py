@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from infra.cli.root import run
-from tests.infra.fake_time import FakeTime
+from infra.waiting import Surroundings
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Command:
 
     def __init__(
         self,
-        time: FakeTime,
+        around: Surroundings,
         capfd: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        self._time = time
+        self._around = around
         self._capfd = capfd
         self._monkeypatch = monkeypatch
 
@@ -44,7 +44,7 @@ class Command:
         """Return how it ended, in a pipe."""
         self._monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(io.BytesIO(stdin)))
         self._capfd.readouterr()
-        code = run(arguments, self._time.around)
+        code = run(arguments, self._around)
         return Done(code, *self._capfd.readouterr())
 
     def at_terminal(self, *arguments: str, typed: str = '') -> Done:

@@ -15,7 +15,7 @@ from infra.errors import (
     UnreachableError,
     WaitTimeoutError,
 )
-from infra.records import Difference, Drift, LogPart, Program, Resource, Run, RunError, Stack
+from infra.records import Difference, Drift, LogPart, Part, Program, Resource, Run, RunError, Stack
 from infra.version import __version__
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     'InvalidError',
     'LogPart',
     'NotFoundError',
+    'Part',
     'ProblemError',
     'Program',
     'Resource',

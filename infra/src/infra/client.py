@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from infra import durations, settings
-from infra.errors import UnavailableError, UnreachableError
-from infra.records import Json, LogPart, Program, Run, Stack, objects
+from infra.errors import AnswerError, UnavailableError, UnreachableError
+from infra.records import Json, LogPart, Part, Program, Run, Stack, objects
 from infra.transport import Request, Transport
 from infra.waiting import Surroundings, Wait
 
@@ -74,10 +74,18 @@ class Client:
         return Program.of(self._transport.get(_path('programs', name)))
 
     def stacks(
-        self, *, program: str | None = None, state: str | None = None, owner: str | None = None
+        self,
+        *,
+        program: str | None = None,
+        state: str | None = None,
+        owner: str | None = None,
+        text: str | None = None,
     ) -> Iterator[Stack]:
-        """Yield all stacks, or those of a program, in a state, or of an owner."""
-        query = {'program': program, 'state': state, 'owner': owner}
+        """Yield all stacks, or those of a program, in a state, of an owner, with a text.
+
+        text: in the name or in the description.
+        """
+        query = {'program': program, 'state': state, 'owner': owner, 'text': text}
         return self._listed('/v1/stacks', query, Stack.of)
 
     def stack(self, name: str) -> Stack:
@@ -87,6 +95,21 @@ class Client:
     def outputs(self, name: str) -> Json:
         """Return a stack's outputs, secrets as `[secret]`."""
         return self._transport.get(_path('stacks', name, 'outputs'))
+
+    def reveal(self, name: str, output: str) -> Any:
+        """Return an output that is secret, or has a secret in it; the service notes who asked."""
+        path = _path('stacks', name, 'reveal')
+        said = self._transport.send(
+            Request('POST', path, body={'output': output}, is_repeatable=False)
+        )
+        if 'value' not in said:
+            raise AnswerError('The service reveals no value.')
+        return said['value']
+
+    def resources(self, name: str) -> list[Part]:
+        """Return what a stack consists of."""
+        said = self._transport.get(_path('stacks', name, 'resources'))
+        return [Part.of(each) for each in objects(said, 'items')]
 
     def create(
         self,

@@ -110,6 +110,33 @@ class Stack:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A resource that a stack consists of.
+
+    id: at its provider; None where it has none. parent: the urn of its parent; None: the stack.
+    """
+
+    urn: str
+    type: str
+    name: str
+    id: str | None
+    parent: str | None
+    json: Json = _json()
+
+    @classmethod
+    def of(cls, said: Json) -> Part:
+        """Return what the service says; raises AnswerError."""
+        return cls(
+            urn=_get(said, 'urn', str),
+            type=_get(said, 'type', str),
+            name=_get(said, 'name', str),
+            id=_maybe(said, 'id', str),
+            parent=_maybe(said, 'parent', str),
+            json=said,
+        )
+
+
+@dataclass(frozen=True)
 class RunError:
     """Why a run failed; resource: the name of the one that failed, if it was one."""
 

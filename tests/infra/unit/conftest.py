@@ -38,4 +38,4 @@ def infra(
     """The command line, in this process, against the fake service."""
     monkeypatch.setenv('INFRA_URL', service.url)
     monkeypatch.setenv('INFRA_TOKEN', 'a-token')
-    return Command(time, capfd, monkeypatch)
+    return Command(time.around, capfd, monkeypatch)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import webbrowser
 from itertools import islice
+from typing import Any
 from urllib.parse import quote
 
 import click
@@ -12,7 +14,7 @@ import click
 from infra.cli import codes, options, text, times, words
 from infra.cli.context import Context, pass_context
 from infra.cli.failures import Ended
-from infra.records import Stack
+from infra.records import Json, Stack
 
 SECRET = '[secret]'
 FOR_EVER = 'never'
@@ -22,11 +24,19 @@ FOR_EVER = 'never'
 @click.option('-p', '--program', help='Only stacks of this program.')
 @click.option('--state', help='Only stacks in this state, such as failed.')
 @click.option('--owner', help='Only stacks of this owner.')
+@click.option('--text', 'with_text', help='Only stacks with this in their name or description.')
 @options.output
 @pass_context
-def ls(context: Context, program: str | None, state: str | None, owner: str | None) -> None:
+def ls(
+    context: Context,
+    *,
+    program: str | None,
+    state: str | None,
+    owner: str | None,
+    with_text: str | None,
+) -> None:
     """List the stacks."""
-    found = list(context.client.stacks(program=program, state=state, owner=owner))
+    found = list(context.client.stacks(program=program, state=state, owner=owner, text=with_text))
     if context.as_json:
         context.put_json({'items': [each.json for each in found], 'next': None})
     elif context.quiet:
@@ -35,7 +45,7 @@ def ls(context: Context, program: str | None, state: str | None, owner: str | No
     elif found:
         heads = ('STACK', 'PROGRAM', 'STATE', 'DRIFT', 'OWNER', 'EXPIRES')
         context.put_table(heads, [_row(context, each) for each in found])
-    elif program or state or owner:
+    elif program or state or owner or with_text:
         context.say('No stack is like that.')
     else:
         context.say('There are no stacks yet. To make one: infra up NAME --program PROGRAM')
@@ -64,31 +74,44 @@ def show(context: Context, name: str) -> None:
 @click.command()
 @click.argument('name')
 @click.argument('key', required=False)
+@click.option('--reveal', is_flag=True, help='Of a KEY that is secret; the service notes it.')
 @options.output
 @pass_context
-def output(context: Context, name: str, key: str | None) -> None:
+def output(context: Context, name: str, key: str | None, reveal: bool) -> None:
     """Show a stack's outputs, or the bare value of one, for scripts."""
     found = context.client.outputs(name)
-    if key is None:
-        if context.as_json:
-            context.put_json(found)
-        elif context.quiet:
-            for each in found:
-                context.put(each)
-        else:
-            context.put_pairs([(each, text.shown(value)) for each, value in found.items()])
-        return
-    if key not in found:
-        names = ', '.join(found) or 'none'
-        raise Ended(codes.NOT_FOUND, f'Error: {name} has no output {key!r}. Its outputs: {names}.')
-    if found[key] == SECRET:
-        raise Ended(
-            codes.OTHER, f'Error: The output {key} is secret: the service shows it to nobody.'
-        )
-    if context.as_json:
-        context.put_json(found[key])
+    if key is not None:
+        value = _output(context, name, key, found, reveal)
+        # As it is: a script wants every character of it.
+        click.echo(json.dumps(value) if context.as_json else text.shown(value))
+    elif reveal:
+        raise click.UsageError('--reveal takes the KEY of one output.')
+    elif context.as_json:
+        context.put_json(found)
+    elif context.quiet:
+        for each in found:
+            context.put(each)
     else:
-        context.put(text.shown(found[key]))
+        context.put_pairs([(each, text.shown(value)) for each, value in found.items()])
+
+
+@click.command()
+@click.argument('name')
+@options.output
+@pass_context
+def resources(context: Context, name: str) -> None:
+    """List what a stack consists of."""
+    found = context.client.resources(name)
+    if context.as_json:
+        context.put_json({'items': [each.json for each in found]})
+    elif context.quiet:
+        for each in found:
+            context.put(each.name)
+    elif found:
+        rows = [(each.name, each.type, each.id or '') for each in found]
+        context.put_table(('RESOURCE', 'TYPE', 'ID'), rows)
+    else:
+        context.say(f'{name} consists of nothing yet.')
 
 
 @click.command()
@@ -171,6 +194,18 @@ def open_(context: Context, name: str) -> None:
         context.say('There is no browser here that could show it.')
 
 
+def _output(context: Context, name: str, key: str, found: Json, reveal: bool) -> Any:
+    """Return one output; in clear where that is wanted."""
+    if key not in found:
+        names = ', '.join(found) or 'none'
+        raise Ended(codes.NOT_FOUND, f'Error: {name} has no output {key!r}. Its outputs: {names}.')
+    if reveal:
+        return context.client.reveal(name, key)
+    if SECRET in json.dumps(found[key]):
+        raise Ended(codes.OTHER, f'Error: The output {key} is secret. To have it shown: --reveal')
+    return found[key]
+
+
 def _changed(context: Context, stack: Stack, told: str) -> None:
     if context.as_json:
         context.put_json(stack.json)
@@ -212,4 +247,4 @@ def _about(context: Context, stack: Stack) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value]
 
 
-COMMANDS = (ls, show, output, extend, protect, unprotect, history, open_)
+COMMANDS = (ls, show, output, resources, extend, protect, unprotect, history, open_)
