@@ -45,7 +45,7 @@ class Context:
     @property
     def is_terminal(self) -> bool:
         """Whether somebody is there who can be asked."""
-        return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+        return table.is_terminal(sys.stdin) and table.is_terminal(sys.stderr)
 
     @property
     def now(self) -> datetime:

@@ -94,7 +94,7 @@ def choose(quiet: bool, environ: Mapping[str, str] = os.environ) -> Progress:
     if quiet:
         return Progress()
     plain = environ.get('CI') or environ.get('NO_COLOR') or environ.get('TERM') == 'dumb'
-    return Lines() if plain or not sys.stderr.isatty() else Redrawn()
+    return Lines() if plain or not table.is_terminal(sys.stderr) else Redrawn()
 
 
 def _resource(each: Resource) -> str:

@@ -29,9 +29,14 @@ def pairs(rows: Sequence[tuple[str, str]], columns: int | None) -> list[str]:
     return lines(rows[0], rows[1:], columns) if rows else []
 
 
-def columns_of(stream: TextIO) -> int | None:
+def columns_of(stream: TextIO | None) -> int | None:
     """Return how wide the terminal is that a stream goes to; None where it goes to none."""
-    return shutil.get_terminal_size().columns if stream.isatty() else None
+    return shutil.get_terminal_size().columns if is_terminal(stream) else None
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Tell whether a stream goes to a terminal; one that is closed, which is None, does not."""
+    return stream is not None and stream.isatty()
 
 
 def _narrowed(widths: list[int], columns: int) -> list[int]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import click
 
-from infra.cli import codes, options, text, times, words
+from infra.cli import codes, options, table, text, times, words
 from infra.cli.context import Context, pass_context
 from infra.cli.failures import Ended
 from infra.records import Json, Stack
@@ -190,7 +190,7 @@ def open_(context: Context, name: str) -> None:
     url = f'{context.client.url}/portal/stacks/{quote(name, safe="")}'
     context.put(url)
     # In a pipe the address is what is wanted.
-    if sys.stdout.isatty() and not webbrowser.open(url):
+    if table.is_terminal(sys.stdout) and not webbrowser.open(url):
         context.say('There is no browser here that could show it.')
 
 
