@@ -65,14 +65,14 @@ def run(arguments: Sequence[str], around: Surroundings | None = None) -> int:
             sys.stdout.flush()
     except InfraError as error:
         failures.tell(error, context.as_json)
-        return failures.code_of(error)
+        return _unambiguous(failures.code_of(error), arguments)
     except failures.Ended as ended:
         if ended.message:
             context.warn(ended.message)
         return ended.exit_code
     except click.ClickException as error:
         error.show()
-        return error.exit_code
+        return _unambiguous(error.exit_code, arguments)
     except (click.Abort, KeyboardInterrupt):
         return codes.INTERRUPTED
     except OSError as error:
@@ -82,6 +82,12 @@ def run(arguments: Sequence[str], around: Surroundings | None = None) -> int:
             context.warn(f'Error: The output cannot be written: {error.strerror}.')
         return codes.OTHER
     return code if isinstance(code, int) else codes.DONE
+
+
+def _unambiguous(code: int, arguments: Sequence[str]) -> int:
+    """Return the exit code of an error, which must not say that there are changes."""
+    is_taken = '--detailed-exitcode' in arguments and code == codes.CHANGES
+    return codes.OTHER if is_taken else code
 
 
 def _insist_on_text(arguments: Sequence[str]) -> None:

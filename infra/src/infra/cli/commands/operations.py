@@ -16,7 +16,9 @@ from infra.records import Run, Stack
 @click.argument('name')
 @options.inputs
 @click.option(
-    '--detailed-exitcode', is_flag=True, help='Exit with 0: nothing to change; 2: something is.'
+    '--detailed-exitcode',
+    is_flag=True,
+    help='End with 0: nothing to change; 2: something is; 1: wrong usage.',
 )
 @options.queue
 @options.waiting
