@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from infra import durations, settings
-from infra.errors import AnswerError, UnavailableError, UnreachableError
+from infra.errors import AnswerError, NotFoundError, UnavailableError, UnreachableError
 from infra.records import Json, LogPart, Part, Program, Run, Stack, objects
 from infra.transport import Request, Transport
 from infra.waiting import Surroundings, Wait
@@ -134,7 +134,10 @@ class Client:
 
     def can_preview_new(self) -> bool:
         """Tell whether the service can show what a new stack would be before it makes it."""
-        found: Any = self._transport.get('/openapi.json')
+        try:
+            found: Any = self._transport.get('/openapi.json')
+        except NotFoundError:
+            return False
         for name in ('components', 'schemas', 'NewStack', 'properties'):
             found = found.get(name) if isinstance(found, dict) else None
         return isinstance(found, dict) and 'preview' in found

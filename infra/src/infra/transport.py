@@ -74,6 +74,14 @@ class _Bearer(requests.auth.AuthBase):
         return 'Bearer'
 
 
+class _Session(requests.Session):
+    """Goes nowhere else: whoever a redirect names is not who the token is for."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        # Even where none is followed, requests would prepare what to send there.
+        return None
+
+
 class Transport:
     """Sends requests to one service. Not for several threads at once."""
 
@@ -94,7 +102,7 @@ class Transport:
         if token and not insecure:
             address.insist_on_privacy(self.url)
         self._pause = pause
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.auth = auth
         self._session.headers['User-Agent'] = USER_AGENT
         self._session.headers['Accept'] = 'application/json'
@@ -147,8 +155,6 @@ class Transport:
                 data=data,
                 headers=headers,
                 timeout=(min(CONNECT_SECONDS, request.seconds), request.seconds),
-                # Whoever it leads to is not who the token is for.
-                allow_redirects=False,
                 proxies=self._proxies,
             )
         except requests.exceptions.SSLError as error:
@@ -175,10 +181,12 @@ class Transport:
         )
 
     def _elsewhere(self, location: str) -> AnswerError:
-        parts = urlsplit(location)
-        where = (
-            f'{parts.scheme}://{parts.netloc.rpartition("@")[2]}' if parts.netloc else 'elsewhere'
-        )
+        try:
+            parts = urlsplit(location)
+        except ValueError:
+            parts = urlsplit('')
+        host = parts.netloc.rpartition('@')[2]
+        where = f'{parts.scheme}://{host}' if host else 'elsewhere'
         return AnswerError(
             f'{self.url} sends on to {where}, where nothing was sent to. If the service is there, '
             'give that as its url.'

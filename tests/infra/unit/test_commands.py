@@ -196,9 +196,10 @@ def test_without_waiting(old: FakeService, infra: Command) -> None:
         pytest.param(['up', 'web', '--no-wait'], id='no-wait-without-yes'),
         pytest.param(['up', 'web', '--yes', '-p', 'other'], id='another-program'),
         pytest.param(['up', 'web', '--yes', '-i', 'token=planted-value-7319'], id='secret'),
-        pytest.param(['preview', 'web', '--no-wait', '--detailed-exitcode'], id='no-end'),
         pytest.param(['refresh', 'web', '--accept', '--preview-only'], id='both'),
         pytest.param(['wait', 'run_1', '--timeout', 'soon'], id='no-time'),
+        pytest.param(['logs', 'run_1', '--timeout', '1m'], id='nothing-to-wait-for'),
+        pytest.param(['output', 'web', '--reveal'], id='no-output'),
         pytest.param(['extend', 'web', 'soon'], id='no-time-to-extend'),
         pytest.param(['unheard-of'], id='no-command'),
         pytest.param(['ls', '\udcff'], id='no-text'),
@@ -304,6 +305,46 @@ def test_interrupted(service: FakeService, infra: Command, time: FakeTime) -> No
     assert service.paths('POST') == []
 
 
+def test_interrupted_before_a_run_is_known(
+    old: FakeService, infra: Command, time: FakeTime
+) -> None:
+    """Ctrl-C before the service has answered an order says where to look for a run of it."""
+    old.on('DELETE', WEB, problem(503, 'Not now.', 'unavailable'))
+    time.interrupt_at = {1}
+    done = infra('destroy', 'web', '--yes')
+    assert done.code == codes.INTERRUPTED
+    assert 'Whether a run was begun: infra history web' in done.err
+
+
+def test_interrupted_at_a_new_stack(new: FakeService, infra: Command, time: FakeTime) -> None:
+    """Ctrl-C while a new stack is previewed says that it is there, and how to discard it."""
+    new.on('GET', RUN, said.running(operation='preview'))
+    time.interrupt_at = {1}
+    done = infra.at_terminal('up', 'web', '-p', 'files', *INPUTS)
+    assert done.code == codes.INTERRUPTED
+    assert 'To discard it: infra destroy web' in done.err
+
+
+def test_access_lost_in_mid_wait(service: FakeService, infra: Command) -> None:
+    """Where a wait ends by an error, it is said that the run may go on."""
+    service.on('GET', RUN, said.running(), said.running(), problem(401, 'No.'))
+    done = infra('wait', 'run_1')
+    assert done.code == codes.TOKEN
+    assert 'It is not known how the run has ended: infra wait run_1' in done.err
+
+
+def test_json_alone_on_stderr(old: FakeService, infra: Command) -> None:
+    """With --json nothing but one JSON object is on stderr, also for wrong usage."""
+    for arguments in (
+        ['up', 'web', '--json', '-i', 'sise=1', '--yes'],
+        ['up', 'web', '--json'],
+        ['output', 'other', '--json'],
+        ['output', 'web', 'uri', '--json'],
+    ):
+        assert json.loads(infra(*arguments).err)['title']
+    assert infra('up', 'web', '--yes', '--json').err == ''
+
+
 def test_interrupted_twice(service: FakeService, infra: Command, time: FakeTime) -> None:
     """Ctrl-C twice asks the service to cancel the run."""
     service.on('GET', RUN, said.running())
@@ -372,6 +413,18 @@ def test_detailed_exitcode(old: FakeService, infra: Command, operation: str, cod
     assert infra('preview', 'web').code == codes.DONE
 
 
+@pytest.mark.parametrize(
+    'arguments', [['-i', 'sise=1'], ['--no-wait'], ['--unheard-of'], ['-i', 'size=4', '--json']]
+)
+def test_detailed_exitcode_of_errors(
+    old: FakeService, infra: Command, arguments: list[str]
+) -> None:
+    """What goes wrong is no change to apply."""
+    old.on('POST', f'{WEB}/runs', problem(422, 'No.', 'invalid'))
+    done = infra('preview', 'web', '--detailed-exitcode', *arguments)
+    assert done.code == codes.OTHER
+
+
 def test_refresh(old: FakeService, infra: Command) -> None:
     """A refresh lists what was changed outside, and says how to undo it."""
     found = [said.resource('a', 'update'), said.resource('b', 'same')]
@@ -433,6 +486,10 @@ def test_output(service: FakeService, infra: Command) -> None:
     assert 'url, ports, token' in missing.err
     secret = infra('output', 'web', 'token')
     assert (secret.code, secret.out) == (codes.OTHER, '')
+    assert '--reveal' in secret.err
+    service.on('POST', f'{WEB}/reveal', {'value': 'in clear'})
+    assert infra('output', 'web', 'token', '--reveal').out == 'in clear\n'
+    assert service.asked[-1].body == {'output': 'token'}
 
 
 def test_hostile_words(service: FakeService, infra: Command) -> None:
@@ -443,6 +500,15 @@ def test_hostile_words(service: FakeService, infra: Command) -> None:
     assert 'Description  long long' in done.out
     service.on('GET', WEB, problem(404, 'no \x1b[31mstack', 'not-found'))
     assert '\x1b' not in infra('show', 'web').err
+
+
+def test_resources(service: FakeService, infra: Command) -> None:
+    """What a stack consists of is a table, or names."""
+    part = {'urn': 'u', 'type': 'x:y:Z', 'name': 'a', 'id': None, 'parent': None}
+    service.on('GET', f'{WEB}/resources', {'items': [part]}, {'items': [part]}, {'items': []})
+    assert infra('resources', 'web').out.splitlines()[1:] == ['a         x:y:Z']
+    assert infra('resources', 'web', '-q').out == 'a\n'
+    assert infra('resources', 'web').out == ''
 
 
 def test_open(service: FakeService, infra: Command) -> None:

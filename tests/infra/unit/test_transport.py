@@ -87,6 +87,13 @@ def test_redirect(service: FakeService, client: Client) -> None:
         assert other.asked == []
 
 
+def test_strange_redirect(service: FakeService, client: Client) -> None:
+    """A redirect to what is no address is an error in words, too."""
+    service.on('GET', '/v1/stacks/web', Answer(status=307, headers={'Location': 'http://[x'}))
+    with pytest.raises(AnswerError, match='sends on to elsewhere'):
+        client.stack('web')
+
+
 def test_netrc(service: FakeService, client: Client, tmp_path: Path) -> None:
     """A password of ~/.netrc does not take the token's place."""
     with pytest.MonkeyPatch.context() as patch:

@@ -48,13 +48,18 @@ class Context:
         return table.is_terminal(sys.stdin) and table.is_terminal(sys.stderr)
 
     @property
+    def is_silent(self) -> bool:
+        """Whether only results and errors are wanted: who takes JSON reads stderr by it, too."""
+        return self.quiet or self.as_json
+
+    @property
     def now(self) -> datetime:
         """The present moment."""
         return datetime.now(timezone.utc)
 
     def say(self, words: str) -> None:
         """Tell people something that is no result."""
-        if not self.quiet:
+        if not self.is_silent:
             click.echo(text.printable(words), err=True)
 
     def warn(self, words: str) -> None:
@@ -63,7 +68,7 @@ class Context:
 
     def say_table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Show people a table that is no result."""
-        if not self.quiet:
+        if not self.is_silent:
             for line in table.lines(head, rows, table.columns_of(sys.stderr)):
                 click.echo(line, err=True)
 

@@ -61,6 +61,12 @@ def tell(error: InfraError, as_json: bool) -> None:
         click.echo(text.printable(words), err=True)
 
 
+def tell_words(title: str, message: str, as_json: bool) -> None:
+    """Write to stderr why a command ends, where that is no error of the service."""
+    words = json.dumps({'title': title, 'detail': message.strip()}) if as_json else message
+    click.echo(text.printable(words), err=True)
+
+
 def problem_of(error: InfraError) -> dict[str, Any]:
     """Return an error as a problem object (RFC 9457): the service's own, where it is one."""
     if isinstance(error, ProblemError):

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from infra.cli import asking
+from infra.cli import asking, schemas
 from infra.cli.context import Context
 from infra.records import Json
 
@@ -72,13 +72,12 @@ def _secret(context: Context, schema: Json, given: str) -> tuple[str, Any]:
     return name, _typed(name, value.removesuffix('\n').removesuffix('\r'), about)
 
 
-def _property(schema: Json, name: str) -> Mapping[str, Any]:
-    known = schema.get('properties')
-    about = known.get(name) if isinstance(known, dict) else None
-    if not isinstance(about, dict):
-        names = ', '.join(known) if isinstance(known, dict) and known else 'none'
+def _property(schema: Json, name: str) -> Json:
+    known = schemas.properties(schema)
+    if name not in known:
+        names = ', '.join(known) or 'none'
         raise click.UsageError(f'The program has no input {name!r}. Its inputs: {names}.')
-    return about
+    return known[name]
 
 
 def _typed(name: str, text: str, about: Mapping[str, Any]) -> Any:

@@ -68,10 +68,13 @@ def run(arguments: Sequence[str], around: Surroundings | None = None) -> int:
         return _unambiguous(failures.code_of(error), arguments)
     except failures.Ended as ended:
         if ended.message:
-            context.warn(ended.message)
+            failures.tell_words('Not done', ended.message, context.as_json)
         return ended.exit_code
     except click.ClickException as error:
-        error.show()
+        if context.as_json:
+            failures.tell_words('Usage', error.format_message(), as_json=True)
+        else:
+            error.show()
         return _unambiguous(error.exit_code, arguments)
     except (click.Abort, KeyboardInterrupt):
         return codes.INTERRUPTED

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.cli import text
+from infra.errors import AnswerError
 from infra.records import Json
 
 
@@ -20,17 +21,29 @@ class Input:
     description: str
 
 
+def properties(schema: Json) -> dict[str, Json]:
+    """Return what is said of each input, in the order in which they are to be asked for.
+
+    Raises AnswerError.
+    """
+    found = schema.get('properties', {})
+    if isinstance(found, dict) and all(isinstance(about, dict) for about in found.values()):
+        return found
+    raise AnswerError('The service describes the inputs of this program in no way known here.')
+
+
 def inputs(schema: Json) -> list[Input]:
-    """Return a program's inputs in the order in which they are to be asked for."""
-    required = schema.get('required', [])
-    properties = schema.get('properties', {})
-    return [_input(name, about, name in required) for name, about in properties.items()]
+    """Return a program's inputs; raises AnswerError."""
+    required = schema.get('required')
+    names = required if isinstance(required, list) else []
+    return [_input(name, about, name in names) for name, about in properties(schema).items()]
 
 
 def _input(name: str, about: Mapping[str, Any], is_required: bool) -> Input:
     default = '(required)' if is_required else text.shown(about.get('default', ''))
-    description = about.get('description') or about.get('title', '')
-    choice = ', '.join(text.shown(each) for each in about.get('enum', []))
+    description = str(about.get('description') or about.get('title', ''))
+    enum = about.get('enum')
+    choice = ', '.join(map(text.shown, enum if isinstance(enum, list) else []))
     words = f'{description} (one of {choice})' if choice else description
     return Input(name, _kind(about), default, words)
 

@@ -7,11 +7,23 @@ from collections.abc import Callable
 from infra.cli import codes, progress, words
 from infra.cli.context import Context
 from infra.cli.failures import Ended
-from infra.errors import InfraError
+from infra.errors import InfraError, WaitTimeoutError
 from infra.records import Run
 
 # Seconds after a Ctrl-C in which another one asks to cancel the run.
 TWICE = 2.0
+
+
+def begun(name: str, order: Callable[[], Run]) -> Run:
+    """Return the run that an order begins.
+
+    Raises Ended at Ctrl-C, when nobody knows its id yet.
+    """
+    try:
+        return order()
+    except KeyboardInterrupt:
+        told = f'\nInterrupted. Whether a run was begun: infra history {name}'
+        raise Ended(codes.INTERRUPTED, told) from None
 
 
 def ended(context: Context, run: Run, timeout: int | None) -> Run:
@@ -19,13 +31,18 @@ def ended(context: Context, run: Run, timeout: int | None) -> Run:
 
     Raises WaitTimeoutError, Ended at Ctrl-C; the run goes on.
     """
-    shown = progress.choose(context.quiet)
+    shown = progress.choose(context.is_silent)
     context.lost = shown.lost
-    shown.begin(run)
 
     def wait() -> Run:
         try:
+            shown.begin(run)
             return context.client.wait(run.id, timeout, shown.take)
+        except WaitTimeoutError:
+            raise
+        except InfraError:
+            context.say(f'It is not known how the run has ended: infra wait {run.id}')
+            raise
         finally:
             shown.end()
 

@@ -41,7 +41,8 @@ def preview(
         raise click.UsageError('--detailed-exitcode takes the end of the run: not with --no-wait.')
     schema = context.client.program(context.client.stack(name).program).inputs
     given = inputs.gathered(context, schema, pairs, input_file, secrets)
-    run = _done(context, context.client.preview(name, given, queue=queue), no_wait, timeout)
+    begun = watching.begun(name, lambda: context.client.preview(name, given, queue=queue))
+    run = _done(context, begun, no_wait, timeout)
     if context.as_json or context.quiet or no_wait:
         _give(context, run, no_wait)
     else:
@@ -71,7 +72,7 @@ def refresh(
     """Look for what was changed outside; with --accept take it over."""
     if preview_only and accept:
         raise click.UsageError('--preview-only and --accept exclude each other.')
-    begun = context.client.refresh(name, accept=accept, queue=queue)
+    begun = watching.begun(name, lambda: context.client.refresh(name, accept=accept, queue=queue))
     run = _done(context, begun, no_wait, timeout)
     if context.as_json or context.quiet or no_wait:
         _give(context, run, no_wait)
@@ -100,7 +101,8 @@ def destroy(
     if not yes:
         asking.insist_on_terminal(context, 'give --yes to destroy it without a question.')
         _ask(context, context.client.stack(name))
-    run = _done(context, context.client.destroy(name, queue=queue), no_wait, timeout)
+    begun = watching.begun(name, lambda: context.client.destroy(name, queue=queue))
+    run = _done(context, begun, no_wait, timeout)
     _give(context, run, no_wait)
 
 

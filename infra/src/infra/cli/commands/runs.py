@@ -18,6 +18,8 @@ from infra.records import ACTIVE, LogPart, Run
 @pass_context
 def logs(context: Context, run: str, follow: bool, timeout: int | None) -> None:
     """Print the log of a run."""
+    if timeout is not None and not follow:
+        raise click.UsageError('--timeout is for --follow: without it, nothing is waited for.')
     if not follow:
         _print(context, run, follow=False, timeout=None)
         return

@@ -79,13 +79,14 @@ def show(context: Context, name: str) -> None:
 @pass_context
 def output(context: Context, name: str, key: str | None, reveal: bool) -> None:
     """Show a stack's outputs, or the bare value of one, for scripts."""
+    if reveal and key is None:
+        raise click.UsageError('--reveal takes the KEY of one output.')
     found = context.client.outputs(name)
     if key is not None:
         value = _output(context, name, key, found, reveal)
-        # As it is: a script wants every character of it.
-        click.echo(json.dumps(value) if context.as_json else text.shown(value))
-    elif reveal:
-        raise click.UsageError('--reveal takes the KEY of one output.')
+        shown = json.dumps(value) if context.as_json else text.shown(value)
+        # A script wants every character of it.
+        click.echo(text.printable(shown) if table.is_terminal(sys.stdout) else shown)
     elif context.as_json:
         context.put_json(found)
     elif context.quiet:

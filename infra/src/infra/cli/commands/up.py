@@ -10,7 +10,7 @@ import click
 from infra.cli import asking, codes, inputs, options, plan, text, watching, words
 from infra.cli.context import Context, pass_context
 from infra.cli.failures import Ended
-from infra.errors import NotFoundError
+from infra.errors import InfraError, NotFoundError
 from infra.records import Json, Run, Stack
 
 
@@ -107,15 +107,27 @@ def _made(context: Context, wish: Wish) -> Run:
 
 
 def _made_by_preview(context: Context, wish: Wish) -> Run:
-    begun = _created(context, wish, preview=True)
-    preview = watching.ended(context, begun, wish.timeout)
+    preview = _previewed_new(context, wish)
     if not preview.has_succeeded:
         discard(context, wish.name, wish.timeout)
         watching.succeeded(context, preview)
     plan.say(context, preview)
     if not _agreed(context, wish, f'Make {wish.name}?'):
         raise Ended(codes.OTHER, 'Nothing was made.')
-    return _ended(context, wish, context.client.update(wish.name, preview=preview.id))
+    return _ended(context, wish, _updated(context, wish, preview))
+
+
+def _previewed_new(context: Context, wish: Wish) -> Run:
+    """Return the preview of a new stack, which is there from then on."""
+    run = _created(context, wish, preview=True)
+    try:
+        return watching.ended(context, run, wish.timeout)
+    except (InfraError, Ended):
+        context.say(
+            f'{wish.name} is there for this preview only. To go on: infra up {wish.name}. '
+            f'To discard it: infra destroy {wish.name}'
+        )
+        raise
 
 
 def _agreed(context: Context, wish: Wish, question: str) -> bool:
@@ -134,35 +146,52 @@ def discard(context: Context, name: str, timeout: int | None) -> None:
 
     Raises Ended when that does not succeed.
     """
-    run = watching.ended(context, context.client.destroy(name, queue=True), timeout)
+    begun = watching.begun(name, lambda: context.client.destroy(name, queue=True))
+    run = watching.ended(context, begun, timeout)
     if not run.has_succeeded:
         told = f'{words.end_of(run)}\nTo discard the stack: infra destroy {name}'
         raise Ended(codes.RUN_FAILED, told)
 
 
 def _created(context: Context, wish: Wish, *, preview: bool) -> Run:
-    return context.client.create(
-        wish.program,
+    return watching.begun(
         wish.name,
-        wish.inputs,
-        ttl=wish.ttl,
-        description=wish.description or '',
-        preview=preview,
+        lambda: context.client.create(
+            wish.program,
+            wish.name,
+            wish.inputs,
+            ttl=wish.ttl,
+            description=wish.description or '',
+            preview=preview,
+        ),
+    )
+
+
+def _updated(context: Context, wish: Wish, preview: Run | None = None) -> Run:
+    """Begin an update, by a preview or, without one, by the inputs."""
+    client = context.client
+    if preview is not None:
+        return watching.begun(wish.name, lambda: client.update(wish.name, preview=preview.id))
+    return watching.begun(
+        wish.name, lambda: client.update(wish.name, wish.inputs, queue=wish.queue)
     )
 
 
 def _changed(context: Context, wish: Wish) -> Run:
     """Update a stack that is there; return the last run of it."""
     if wish.wait:
-        begun = context.client.preview(wish.name, wish.inputs, queue=wish.queue)
+        begun = watching.begun(
+            wish.name,
+            lambda: context.client.preview(wish.name, wish.inputs, queue=wish.queue),
+        )
         preview = watching.ended(context, begun, wish.timeout)
         watching.succeeded(context, preview)
         plan.say(context, preview)
         if not wish.yes and not asking.agreed(f'Update {wish.name}?'):
             raise Ended(codes.OTHER, 'Nothing was changed.')
-        run = context.client.update(wish.name, preview=preview.id)
+        run = _updated(context, wish, preview)
     else:
-        run = context.client.update(wish.name, wish.inputs, queue=wish.queue)
+        run = _updated(context, wish)
     _note(context, wish)
     return _ended(context, wish, run)
 
