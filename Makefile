@@ -19,7 +19,7 @@ test: lint audit
 
 # What answers within a minute.
 unit: lint
-	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) tests/unit
+	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) tests/unit tests/infra/unit
 
 setup:
 	$(PYTHON) -m setup testing

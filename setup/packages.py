@@ -28,6 +28,8 @@ REQUIREMENTS = {
         'requirements.lock',
     ],
 }
+# What is installed from the checkout itself, as it is there, once everything else is.
+OWN: dict[str, list[str]] = {'serving': [], 'testing': ['infra']}
 PINNED = re.compile(r'^([\w.-]+)(?:\[[\w,-]+\])?==', re.MULTILINE)
 # What pip says of each package that it takes.
 TAKEN = re.compile(r'\s*(Collecting|Requirement already satisfied:) .*')
@@ -107,6 +109,10 @@ def _make(purpose: str, is_begun: bool, work: Work, step: Step) -> None:
     install = [str(PYTHON), '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input']
     _run([*install, '--progress-bar', 'off', '-r', str(files[0])], work, step)
     _insist_on(PINNED.findall(files[0].read_text()), work)
+    for folder in OWN[purpose]:
+        # What it needs and what builds it are pinned with the others.
+        own = ['--no-deps', '--no-build-isolation', '--editable', str(ROOT / folder)]
+        _run([*install, *own], work, step)
     STAMP.write_text(_fingerprint(purpose))
 
 
@@ -133,6 +139,6 @@ def _run(command: list[str], work: Work, step: Step) -> None:
 
 def _fingerprint(purpose: str) -> str:
     digest = hashlib.sha256(f'{purpose} {sys.version} {sys.base_prefix} {VENV}'.encode())
-    for name in REQUIREMENTS[purpose]:
+    for name in [*REQUIREMENTS[purpose], *(f'{each}/pyproject.toml' for each in OWN[purpose])]:
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()

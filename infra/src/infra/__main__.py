@@ -1,0 +1,5 @@
+"""`python -m infra`: the same as `infra`."""
+
+from infra.cli import main
+
+main()

@@ -1,0 +1,5 @@
+"""The command `infra`."""
+
+from infra.cli.root import main
+
+__all__ = ['main']

@@ -1,0 +1,1 @@
+"""The commands of `infra`, one file for each noun."""
