@@ -60,7 +60,6 @@ class Bar:
     height: float
     state: str
     title: str
-    id: str
 
 
 @dataclass(frozen=True)
@@ -93,19 +92,19 @@ def graph(resources: Sequence[Mapping[str, Any]]) -> Graph:
     )
 
 
-def plot(runs: Sequence[tuple[str, float, str, str]]) -> Plot:
-    """Return the picture of runs, each (id, seconds, state, title), the newest first."""
-    longest = max((seconds for _, seconds, _, _ in runs), default=0.0)
+def plot(runs: Sequence[tuple[float, str, str]]) -> Plot:
+    """Return the picture of runs, each (seconds, state, title), the newest first."""
+    longest = max((seconds for seconds, _, _ in runs), default=0.0)
     step = (PLOT_WIDTH + BAR_GAP) / max(10, len(runs))
     bars = []
-    for number, (id, seconds, state, title) in enumerate(reversed(runs)):
+    for number, (seconds, state, title) in enumerate(reversed(runs)):
         # The shortest is to be seen too.
         height = max(3.0, PLOT_HEIGHT * seconds / longest) if longest else 3.0
         bars.append(
             Bar(
                 *(round(number * step, 1), round(PLOT_HEIGHT - height, 1)),
                 *(round(step - BAR_GAP, 1), round(height, 1)),
-                *(state, title, id),
+                *(state, title),
             )
         )
     return Plot(bars, took(longest))

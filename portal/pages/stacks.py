@@ -229,5 +229,5 @@ def _plot(runs: Sequence[Run]) -> pictures.Plot:
             seconds = ((run.ended_at or aware(now())) - run.started_at).total_seconds()
             state = words.RUN_STATES[run.state]
             title = f'{words.operation(run)}, {state.word.lower()}, {pictures.took(seconds)}'
-            found.append((run.id, seconds, state.tint, title))
+            found.append((seconds, state.tint, title))
     return pictures.plot(found)

@@ -50,8 +50,8 @@ def test_graph_of_nothing() -> None:
 
 def test_plot() -> None:
     """The longest run is as high as the plot, the newest at the right, and none is invisible."""
-    found = pictures.plot([('new', 2.0, 'ok', ''), ('old', 0.001, 'bad', '')])
-    assert [bar.id for bar in found.bars] == ['old', 'new']
+    found = pictures.plot([(2.0, 'ok', 'new'), (0.001, 'bad', 'old')])
+    assert [bar.title for bar in found.bars] == ['old', 'new']
     assert found.bars[1].height == pictures.PLOT_HEIGHT
     assert found.bars[0].height >= 3
     assert pictures.plot([]).bars == []
