@@ -9,7 +9,7 @@ from typing import Any
 # Of the tree, in units of its SVG.
 BOX_WIDTH, BOX_HEIGHT = 208, 44
 GAP_X, GAP_Y = 56, 12
-MOST_BOXES = 40
+MOST_BOXES = 24
 ABREAST = 4
 LONGEST_NAME, LONGEST_TYPE = 26, 32
 # Of the plot.

@@ -100,10 +100,15 @@ class StacksPage:
 
 @dataclass(frozen=True)
 class Shown:
-    """An output or an input; secret: whether it can be revealed. is_link: whether it is a URL."""
+    """An output or an input.
+
+    text: its value, of which only the begin is here where is_cut says so. is_link: whether it is a
+    URL.
+    """
 
     name: str
-    value: Any
+    text: str
+    is_cut: bool = False
     is_secret: bool = False
     is_link: bool = False
     is_revealed: bool = False

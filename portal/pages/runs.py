@@ -14,7 +14,7 @@ from portal import paths, rendering, words
 from portal.fields import Option
 from portal.pages import asking
 from portal.pages.showing import input_changes, may_change, outputs
-from portal.views import Progress, Row, RunPage, RunsPage
+from portal.views import InputChange, Progress, Row, RunPage, RunsPage
 from stacks.errors import NotFoundError
 from stacks.platform import Platform
 from stacks.records import (
@@ -34,7 +34,7 @@ from stacks.requests import RunFilter
 LOG_ON_PAGE, LOG_PART = 10 * 1024, 32 * 1024
 MOST_DIFFERENCES = 8
 # Characters of all rows of a page, about.
-ROOM_FOR_ROWS = 9000
+ROOM_FOR_ROWS = 8000
 ROW = 260
 VERBS = {
     'replace': ('to replace', 'replaced'),
@@ -98,7 +98,7 @@ class OneRun:
             progress=progress,
             stack=stack,
             outputs=outputs(stack) if stack and _has_outputs(run) else [],
-            input_changes=input_changes(stack, run) if stack and run.operation == PREVIEW else [],
+            input_changes=self._input_changes(caller, run, stack) if stack else [],
             may_change=is_mine,
             may_decide=is_mine and run.operation == PREVIEW and run.state == SUCCEEDED,
             outdated=outdated,
@@ -143,6 +143,17 @@ class OneRun:
         except NotFoundError:
             return None
         return stack if run.created_at >= stack.created_at else None
+
+    def _input_changes(self, caller: Caller, run: Run, stack: Stack) -> list[InputChange]:
+        """Return what a preview would change in the inputs, or an update has changed."""
+        if run.operation == PREVIEW:
+            return input_changes(stack.inputs, run)
+        if run.operation != UPDATE:
+            return []
+        where = RunFilter(run.stack, UPDATE, is_kept=True)
+        updates = self._platform.runs(caller, where, asking.LIMIT, None).items
+        earlier = [each for each in updates if each.created_at < run.created_at]
+        return input_changes(earlier[0].inputs if earlier else {}, run)
 
     def _outdated(self, caller: Caller, run: Run) -> str:
         """Return why an update cannot be decided by this preview any more."""

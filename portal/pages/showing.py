@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from portal.rendering import LONGEST_VALUE, short, text
 from portal.views import InputChange, Shown
 from stacks.operation.marks import SECRET
 from stacks.records import Caller, Run, Stack
+
+# Characters of all outputs on a page; of those beyond, how they begin.
+ROOM = 8000
 
 
 def may_change(caller: Caller, stack: Stack) -> bool:
@@ -18,23 +23,35 @@ def may_change(caller: Caller, stack: Stack) -> bool:
 def outputs(stack: Stack, revealed: tuple[str, Any] | None = None) -> list[Shown]:
     """Return a stack's outputs; revealed: name and value of a secret one that is to be seen."""
     found = []
+    room = ROOM
     for name, value in stack.outputs.items():
         if revealed and name == revealed[0]:
-            found.append(Shown(name, revealed[1], is_secret=True, is_revealed=True))
-        else:
-            found.append(Shown(name, value, _has_secret(value), _is_link(value)))
+            found.append(Shown(name, text(revealed[1]), is_revealed=True))
+            continue
+        shown = _shown(name, value, room)
+        room -= len(shown.text)
+        found.append(shown)
     return found
 
 
 def inputs(stack: Stack) -> list[Shown]:
     """Return a stack's inputs."""
-    return [Shown(name, value, value == SECRET) for name, value in stack.inputs.items()]
+    return [_shown(name, value, 0) for name, value in stack.inputs.items()]
 
 
-def input_changes(stack: Stack, run: Run) -> list[InputChange]:
-    """Return the inputs that a run has otherwise than its stack has them now."""
-    names = dict.fromkeys([*stack.inputs, *run.inputs])
-    pairs = ((name, stack.inputs.get(name), run.inputs.get(name)) for name in names)
+def _shown(name: str, value: Any, room: int) -> Shown:
+    """Return a value, whole where it is short or there is room."""
+    whole = text(value)
+    is_cut = len(whole) > max(room, LONGEST_VALUE)
+    return Shown(
+        name, short(value) if is_cut else whole, is_cut, _has_secret(value), _is_link(value)
+    )
+
+
+def input_changes(before: Mapping[str, Any], run: Run) -> list[InputChange]:
+    """Return the inputs that a run has otherwise than they were before."""
+    names = dict.fromkeys([*before, *run.inputs])
+    pairs = ((name, before.get(name), run.inputs.get(name)) for name in names)
     return [InputChange(*pair) for pair in pairs if pair[1] != pair[2]]
 
 

@@ -26,7 +26,7 @@ SOON = 1.0
 RECENT_RUNS = 20
 RUNS_SHOWN = 10
 # Rows of a table on a page that has others.
-ROWS = 40
+ROWS = 20
 EXTENSIONS = (('8h', '8 hours'), ('3d', '3 days'), ('30d', '30 days'))
 FIRST, LATER = 'first', 'later'
 
