@@ -44,7 +44,11 @@ def _shown(name: str, value: Any, room: int) -> Shown:
     whole = text(value)
     is_cut = len(whole) > max(room, LONGEST_VALUE)
     return Shown(
-        name, short(value) if is_cut else whole, is_cut, _has_secret(value), _is_link(value)
+        name,
+        short(value) if is_cut else whole,
+        is_cut,
+        _has_secret(value),
+        not is_cut and _is_link(value),
     )
 
 

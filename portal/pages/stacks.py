@@ -25,8 +25,8 @@ from stacks.requests import NewRun, RunFilter, StackFilter
 SOON = 1.0
 RECENT_RUNS = 20
 RUNS_SHOWN = 10
-# Rows of a table on a page that has others.
-ROWS = 20
+# Rows of a table on a page that has others, and of one that has not.
+ROWS, ROWS_ALONE = 20, 100
 EXTENSIONS = (('8h', '8 hours'), ('3d', '3 days'), ('30d', '30 days'))
 FIRST, LATER = 'first', 'later'
 
@@ -82,10 +82,10 @@ class OneStack:
         offset = asking.offset(req)
         view = {
             'stack': stack,
-            'resources': found[offset : offset + ROWS],
+            'resources': found[offset : offset + ROWS_ALONE],
             'count': len(found),
             'offset': offset,
-            'next': offset + ROWS if offset + ROWS < len(found) else 0,
+            'next': offset + ROWS_ALONE if offset + ROWS_ALONE < len(found) else 0,
         }
         rendering.render(req, resp, 'stacks/resources.html', view)
 
