@@ -102,7 +102,7 @@ def test_life(site: Site, infra: Command) -> None:
     assert paths == [str(site.files / f'stack.life-{name}') for name in 'ac']
     assert infra('output', 'life', 'token').code == 1
     assert infra('output', 'life', 'token', '--reveal').out == TOKEN + '\n'
-    assert infra('resources', 'life', '-q').out.split() == ['a', 'c']
+    assert sorted(infra('resources', 'life', '-q').out.split()) == ['a', 'c']
 
 
 def test_changed_outside(site: Site, infra: Command) -> None:
