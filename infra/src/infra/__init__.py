@@ -15,7 +15,17 @@ from infra.errors import (
     UnreachableError,
     WaitTimeoutError,
 )
-from infra.records import Difference, Drift, LogPart, Part, Program, Resource, Run, RunError, Stack
+from infra.records import (
+    Difference,
+    Drift,
+    LogPart,
+    Program,
+    Resource,
+    Run,
+    RunError,
+    Stack,
+    StackResource,
+)
 from infra.version import __version__
 
 __all__ = [
@@ -30,7 +40,6 @@ __all__ = [
     'InvalidError',
     'LogPart',
     'NotFoundError',
-    'Part',
     'ProblemError',
     'Program',
     'Resource',
@@ -38,6 +47,7 @@ __all__ = [
     'RunError',
     'SettingsError',
     'Stack',
+    'StackResource',
     'UnavailableError',
     'UnreachableError',
     'WaitTimeoutError',

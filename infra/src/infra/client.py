@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from infra import durations, settings
 from infra.errors import AnswerError, NotFoundError, UnavailableError, UnreachableError
-from infra.records import Json, LogPart, Part, Program, Run, Stack, objects
+from infra.records import Json, LogPart, Program, Run, Stack, StackResource, objects
 from infra.transport import Request, Transport
 from infra.waiting import Surroundings, Wait
 
@@ -106,10 +106,10 @@ class Client:
             raise AnswerError('The service reveals no value.')
         return said['value']
 
-    def resources(self, name: str) -> list[Part]:
+    def resources(self, name: str) -> list[StackResource]:
         """Return what a stack consists of."""
         said = self._transport.get(_path('stacks', name, 'resources'))
-        return [Part.of(each) for each in objects(said, 'items')]
+        return [StackResource.of(each) for each in objects(said, 'items')]
 
     def create(
         self,

@@ -110,7 +110,7 @@ class Stack:
 
 
 @dataclass(frozen=True)
-class Part:
+class StackResource:
     """A resource that a stack consists of.
 
     id: at its provider; None where it has none. parent: the urn of its parent; None: the stack.
@@ -124,7 +124,7 @@ class Part:
     json: Json = _json()
 
     @classmethod
-    def of(cls, said: Json) -> Part:
+    def of(cls, said: Json) -> StackResource:
         """Return what the service says; raises AnswerError."""
         return cls(
             urn=_get(said, 'urn', str),

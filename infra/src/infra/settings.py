@@ -70,7 +70,9 @@ def _token_from(environ: Mapping[str, str], config: Config, url: str) -> str:
     for name in ('INFRA_TOKEN', 'INFRA_TOKEN_FILE'):
         if environ.get(name):
             return name
-    if not config.url or address.origin(config.url) != address.origin(url):
+    if not config.url:
+        return ''
+    if address.origin(address.checked_url(config.url)) != address.origin(url):
         return ''
     if config.token_command:
         return 'token_command'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infra.process import environment, in_shell
+from tests.infra.process import at_terminal, environment, in_shell
 from tests.paths import ROOT
 from tests.platform import TOKEN, Site, inputs, platform
 
@@ -58,6 +59,19 @@ def test_readme() -> None:
     assert 'A strong password for each of some accounts' in out
     assert re.search(r'^team-web  passwords  ready ', out, re.MULTILINE)
     assert re.search(r'^\{"ann": "(?!\[secret\])', out, re.MULTILINE)
+
+
+def test_readme_session() -> None:
+    """What the README shows first is what is seen at a terminal."""
+    shown = blocks(README, 'console')[0].splitlines()
+    command = shlex.split(shown[0].removeprefix('$ infra '))
+    with at_terminal(*command) as terminal:
+        terminal.wait_for('[y/N] ')
+        terminal.type('y\n')
+        assert terminal.end() == 0
+    seen = [line.rpartition('\x1b[K')[2] for line in terminal.seen.split('\r\n')]
+    assert [line for line in seen if line] == shown[1:]
+    run('infra destroy team-web --yes')
 
 
 def test_readme_python(site: Site) -> None:

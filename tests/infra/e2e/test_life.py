@@ -249,7 +249,7 @@ def test_ctrl_c(site: Site, infra: Command) -> None:
         at_terminal('up', 'once', *FILES, '--secret', 'token=@secret', '-y') as terminal,
     ):
         wait_until_held(site)
-        terminal.wait_for('resources done')
+        terminal.wait_for(' done')
         terminal.type(CTRL_C)
         terminal.wait_for('The run goes on: infra logs -f run_')
         assert terminal.end() == 130
@@ -265,7 +265,7 @@ def test_ctrl_c_twice(site: Site, infra: Command) -> None:
         at_terminal('up', 'twice', *FILES, '--secret', 'token=@secret', '-y') as terminal,
     ):
         wait_until_held(site)
-        terminal.wait_for('resources done')
+        terminal.wait_for(' done')
         terminal.type(CTRL_C)
         terminal.wait_for('Ctrl-C again within 2 s')
         terminal.type(CTRL_C)

@@ -49,7 +49,7 @@ def test_terminal_commands() -> None:
 
 def test_danger_first() -> None:
     """What is lost comes first, and what does not change is left out."""
-    given = ['same', 'create', 'update', 'import', 'read', 'delete', 'replace']
+    given = ['same', 'update', 'import', 'read', 'delete', 'create', 'replace']
     run = Run.of(said.run(resources=[said.resource(each, each) for each in given]))
     found = [each.name for each in words.by_danger(run.resources)]
     assert found == ['replace', 'delete', 'update', 'create', 'import']

@@ -104,6 +104,14 @@ def test_token_of_another_service(file: Path) -> None:
     assert settings.read({**environ, 'INFRA_URL': f'{HERE}:443'}).token() == 'of-config'
 
 
+def test_broken_url(file: Path) -> None:
+    """A stored url that is none is told, also where INFRA_URL counts before it."""
+    written(file, 'url = "https://host:x"\n')
+    environ = {'XDG_CONFIG_HOME': str(file.parent.parent), 'INFRA_URL': HERE}
+    with pytest.raises(SettingsError, match='host:x'):
+        settings.read(environ)
+
+
 @pytest.mark.parametrize('line', ['"printf \'of-store\\\\nmore\'"', '["printf", "of-store"]'])
 def test_token_command(file: Path, line: str) -> None:
     """A command, such as one of a password store, prints the token in its first line."""

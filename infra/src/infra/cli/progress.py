@@ -73,7 +73,8 @@ class Redrawn(Progress):
 
     def take(self, run: Run) -> None:
         done = sum(each.state == 'done' for each in run.resources)
-        state = 'it waits for its turn' if run.state == 'queued' else f'{done} resources done'
+        counted = f'{done} resource{"" if done == 1 else "s"} done'
+        state = 'it waits for its turn' if run.state == 'queued' else counted
         took = durations.text(self._clock() - self._begun)
         self._draw(f'{words.DOING.get(run.operation, run.operation)} {run.stack}: {state}, {took}')
 

@@ -40,8 +40,8 @@ def is_change(resource: Resource) -> bool:
 
 
 def by_danger(resources: Iterable[Resource]) -> list[Resource]:
-    """Return those that something happens to, what is lost first."""
-    return sorted(filter(is_change, resources), key=lambda each: _rank(each.operation))
+    """Return those that something happens to, what is lost first, then by name."""
+    return sorted(filter(is_change, resources), key=lambda each: (_rank(each.operation), each.name))
 
 
 def marked(operation: str) -> tuple[str, str]:
