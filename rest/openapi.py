@@ -138,13 +138,12 @@ def _starts() -> dict[str, Any]:
 
 
 def _reveals() -> dict[str, Any]:
-    described = operation(
+    return operation(
         'Tell an output that is secret, or has a secret in it; the audit log notes that.',
         {'200': _json(_ref('Revealed'))},
-        [STACK_NAME],
-        problems=[*BODY, '404'],
+        [STACK_NAME, *parameters.REVEAL],
+        problems=[*NAMED, '408', '411'],
     )
-    return {**described, **_body('SecretOutput')}
 
 
 def _cancels() -> dict[str, Any]:

@@ -52,6 +52,7 @@ DELETION = [
     ),
     _QUEUE,
 ]
+REVEAL = [{**_query('output', 'The name of the output.', STRING), 'required': True}]
 HISTORY = [_OPERATION, _RUN_STATE, *_PAGE]
 RUNS = [_query('stack', 'Only runs of this stack.', STRING), *HISTORY]
 LOG = [
@@ -70,7 +71,13 @@ def read(req: falcon.Request, declared: Sequence[Parameter]) -> dict[str, Any]:
     """
     schemas = {each['name']: each['schema'] for each in declared}
     given = {name: _value(text, schemas.get(name, {})) for name, text in req.params.items()}
-    shape = {'type': 'object', 'properties': schemas, 'additionalProperties': False}
+    required = [each['name'] for each in declared if each.get('required')]
+    shape = {
+        'type': 'object',
+        'properties': schemas,
+        'required': required,
+        'additionalProperties': False,
+    }
     if found := flaws.find(shape, given, 'is not a query parameter here'):
         raise invalid(found, has_body=False)
     return {name: given.get(name, schema.get('default')) for name, schema in schemas.items()}

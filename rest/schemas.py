@@ -102,7 +102,6 @@ STACK_RESOURCES = record(
     'What a stack consists of.',
     items={'type': 'array', 'items': {'$ref': '#/components/schemas/StackResource'}},
 )
-SECRET_OUTPUT = closed('Which secret output to reveal.', {'output': STRING}, ['output'])
 REVEALED = record('An output in clear.', value={})
 RESOURCE = record(
     'A resource that a run deals with.',
@@ -228,7 +227,6 @@ COMPONENTS = {
     'StackChanges': STACK_CHANGES,
     'StackResource': STACK_RESOURCE,
     'StackResources': STACK_RESOURCES,
-    'SecretOutput': SECRET_OUTPUT,
     'Revealed': REVEALED,
     'NewRun': NEW_RUN,
     'Site': SITE,

@@ -83,8 +83,7 @@ class OneStack:
 
     def on_post_reveal(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         caller = reading.caller(req)
-        parameters.read(req, parameters.NONE)
-        output = reading.body(req, schemas.SECRET_OUTPUT)['output']
+        output = parameters.read(req, parameters.REVEAL)['output']
         resp.media = {'value': self._platform.reveal(caller, name, output)}
         resp.cache_control = ['no-store']
 

@@ -100,7 +100,7 @@ class Client:
         """Return an output that is secret, or has a secret in it; the service notes who asked."""
         path = _path('stacks', name, 'reveal')
         said = self._transport.send(
-            Request('POST', path, body={'output': output}, is_repeatable=False)
+            Request('POST', path, query={'output': output}, is_repeatable=False)
         )
         if 'value' not in said:
             raise AnswerError('The service reveals no value.')

@@ -489,7 +489,7 @@ def test_output(service: FakeService, infra: Command) -> None:
     assert '--reveal' in secret.err
     service.on('POST', f'{WEB}/reveal', {'value': 'in clear'})
     assert infra('output', 'web', 'token', '--reveal').out == 'in clear\n'
-    assert service.asked[-1].body == {'output': 'token'}
+    assert service.asked[-1].query == 'output=token'
 
 
 def test_hostile_words(service: FakeService, infra: Command) -> None:
