@@ -112,7 +112,13 @@ RESOURCE = record(
     seconds={'type': ['number', 'null']},
     differences={
         'type': 'array',
-        'items': record('A property that changes.', path=STRING, old={}, new={}),
+        'items': record(
+            'A property that changes.',
+            path=STRING,
+            old={},
+            new={},
+            replaces={**BOOLEAN, 'description': 'Whether the resource is replaced because of it.'},
+        ),
     },
 )
 _OUTLINE: dict[str, Schema] = {

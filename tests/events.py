@@ -53,4 +53,4 @@ def _step(op: str, resource: str, **states: Any) -> dict[str, Any]:
         state = states.get(name)
         if state is not None:
             found[name] = {'type': kind, 'urn': resource, 'id': 'x', **state}
-    return found
+    return {**found, 'keys': states.get('keys')}

@@ -17,7 +17,7 @@ RESOURCE = {
     'operation': 'create',
     'state': 'done',
     'seconds': 0.5,
-    'differences': [{'path': 'length', 'old': None, 'new': 32}],
+    'differences': [{'path': 'length', 'old': None, 'new': 32, 'replaces': False}],
 }
 STACK_RESOURCE: dict[str, Any] = {
     'urn': 'urn:pulumi:stack.web::token::random:index/randomBytes:RandomBytes::token',

@@ -16,11 +16,13 @@ class Difference:
 
     path: its place, with dots and [numbers].
     old, new: None where there is none.
+    replaces: whether it is why the resource is replaced.
     """
 
     path: str
     old: Any
     new: Any
+    replaces: bool = False
 
 
 def differences(old: Any, new: Any, path: str = '') -> Iterator[Difference]:

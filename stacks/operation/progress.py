@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pulumi.automation import EngineEvent
@@ -125,4 +125,11 @@ def _is_shown(step: StepEventMetadata) -> bool:
 
 def _differences(step: StepEventMetadata, part: str) -> list[Difference]:
     old, new = (dict(getattr(each, part, None) or {}) for each in (step.old, step.new))
-    return list(differences(old, new))
+    keys = set(step.keys or [])
+    found = differences(old, new)
+    return [replace(each, replaces=_root(each.path) in keys) for each in found]
+
+
+def _root(path: str) -> str:
+    """Return the property that a path leads into."""
+    return path.partition('.')[0].partition('[')[0]

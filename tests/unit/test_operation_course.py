@@ -79,7 +79,10 @@ def test_resources() -> None:
         'seconds': None,
         'differences': kept[0]['differences'],
     }
-    assert kept[0]['differences'][0] == {'path': 'k0', 'old': None, 'new': '[secret]'}
+    assert kept[0]['differences'][0] == {
+        **{'path': 'k0', 'old': None},
+        **{'new': '[secret]', 'replaces': False},
+    }
     assert found.changes() == {'create': MOST_RESOURCES + 9}
 
 

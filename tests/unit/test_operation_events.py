@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from stacks.operation.differences import Difference
 from stacks.operation.marks import SECRET_SIGNATURE, SIGNATURE
 from stacks.operation.progress import Failure, Progress
 from tests.events import STACK, done, failed, pre, summary, told, urn
@@ -55,14 +56,14 @@ def test_replace(progress: Progress, steps: tuple[str, ...]) -> None:
     """A replacement is seen once, from the begin of its first step to the end of its last one."""
     for op in steps:
         new = None if op == 'delete-replaced' else NEW
-        progress.take(pre(op, urn('a'), old=OLD, new=new))
+        progress.take(pre(op, urn('a'), old=OLD, new=new, keys=['length']))
         assert seen(progress) == [('a', 'replace', 'running')]
         assert progress.resources[0].seconds is None
         progress.take(done(op, urn('a'), old=OLD, new=new))
     [found] = progress.resources
     assert (found.operation, found.state) == ('replace', 'done')
     assert found.seconds
-    assert [(each.path, each.old, each.new) for each in found.differences] == [('length', 8, 9)]
+    assert found.differences == [Difference('length', 8, 9, replaces=True)]
 
 
 @pytest.mark.parametrize(
