@@ -150,11 +150,16 @@ def is_near(moment: datetime) -> bool:
 
 def rough(seconds: float) -> str:
     """Return a duration in one unit."""
-    for size, name in ((86400, 'day'), (3600, 'h'), (60, 'min')):
-        if seconds >= 2 * size or (name != 'day' and seconds >= size):
-            count = int(seconds // size)
-            return f'{count} days' if name == 'day' else f'{count} {name}'
-    return f'{int(seconds)} s'
+    for size, name in ((86400, 'days'), (3600, 'h'), (60, 'min')):
+        count = round(seconds / size)
+        if count >= 2 or (count == 1 and name != 'days'):
+            return f'{count} {name}'
+    return f'{round(seconds)} s'
+
+
+def about(seconds: float) -> str:
+    """Return how long something takes, for who decides whether to wait."""
+    return 'a few seconds' if seconds < 10 else f'about {rough(seconds)}'
 
 
 def counted(count: int, noun: str) -> str:
@@ -163,7 +168,9 @@ def counted(count: int, noun: str) -> str:
 
 
 def changes(run: Run) -> str:
-    """Return how much a run changes, or would, as `+3 ~1 −1`."""
+    """Return how much a run has changed, or would, as `+3 ~1 −1`; nothing where it has failed."""
+    if run.state != 'succeeded':
+        return ''
     signs = {'create': '+', 'update': '~', 'replace': '±', 'delete': '−'}
     found = [f'{sign}{run.changes[name]}' for name, sign in signs.items() if run.changes.get(name)]
     return ' '.join(found) or 'no changes'

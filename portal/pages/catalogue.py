@@ -6,16 +6,15 @@ from statistics import median
 
 import falcon
 
-from portal import rendering
+from portal import rendering, words
 from portal.pages import asking
-from portal.pictures import took
 from portal.views import Card, CataloguePage
 from stacks.platform import Platform
 from stacks.programs import Program
 from stacks.records import Caller
 
-# With fewer, one sees them all.
-SEARCHED_FROM = 9
+# With fewer, one sees them all, without a search and without headings.
+MANY = 9
 # Of which the median is told.
 LAST_RUNS = 10
 OTHERS = 'Other programs'
@@ -35,13 +34,14 @@ class Catalogue:
         for program in known:
             if text.lower() in f'{program.title} {program.name} {program.description}'.lower():
                 card = Card(program, self._notes(caller, program))
-                groups.setdefault(program.category or OTHERS, []).append(card)
+                heading = program.category or OTHERS if len(known) >= MANY else ''
+                groups.setdefault(heading, []).append(card)
         ordered = dict(sorted(groups.items(), key=lambda each: (each[0] == OTHERS, each[0])))
         view = CataloguePage(
             groups=ordered,
             count=len(known),
             text=text,
-            can_search=len(known) >= SEARCHED_FROM or bool(text),
+            can_search=len(known) >= MANY or bool(text),
             can_create=caller.may('user'),
         )
         rendering.render(req, resp, 'catalogue.html', view)
@@ -54,7 +54,7 @@ class Catalogue:
         found = []
         seconds = self._platform.seconds_of_updates(caller, program.name, LAST_RUNS)
         if seconds:
-            found.append(f'takes about {took(median(seconds))}')
+            found.append(f'takes {words.about(median(seconds))}')
         if program.secrets:
             found.append('asks for a secret')
         return found

@@ -212,10 +212,16 @@ def _size(difference: Mapping[str, Any]) -> int:
 
 def _sentence(run: Run) -> list[tuple[str, str]]:
     """Return how many resources there are of each kind, the most dangerous first: (tint, words)."""
-    failed = Counter(each['operation'] for each in run.resources if each['state'] == 'failed')
-    found = [('bad', f'{failed.total()} failed')] if failed else []
+    ended = Counter(
+        (each['state'], each['operation']) for each in run.resources if each['state'] != 'running'
+    )
+    failed = sum(count for (state, _), count in ended.items() if state == 'failed')
+    found = [('bad', f'{failed} failed')] if failed else []
     for operation, (wanted, done) in VERBS.items():
-        if count := run.changes.get(operation, 0) - failed[operation]:
+        # Of a very large stack, not all resources are known one by one.
+        is_whole = run.state == SUCCEEDED
+        count = run.changes.get(operation, 0) if is_whole else ended['done', operation]
+        if count:
             said = f'{count} {wanted if run.operation == PREVIEW else done}'
             found.append((words.STEPS[operation][2], said))
     return found

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from portal.rendering import LONGEST_VALUE, short, text
 from portal.views import InputChange, Shown
 from stacks.operation.marks import SECRET
+from stacks.programs import Program
 from stacks.records import Caller, Run, Stack
 
 # Characters of all outputs on a page; of those beyond, how they begin.
@@ -34,9 +35,12 @@ def outputs(stack: Stack, revealed: tuple[str, Any] | None = None) -> list[Shown
     return found
 
 
-def inputs(stack: Stack) -> list[Shown]:
-    """Return a stack's inputs."""
-    return [_shown(name, value, 0) for name, value in stack.inputs.items()]
+def inputs(stack: Stack, program: Program | None) -> list[Shown]:
+    """Return a stack's inputs, in the order of the program's form."""
+    order = program.schema.get('properties', {}) if program else {}
+    names = [name for name in order if name in stack.inputs]
+    others = [name for name in stack.inputs if name not in order]
+    return [_shown(name, stack.inputs[name], 0) for name in [*names, *others]]
 
 
 def _shown(name: str, value: Any, room: int) -> Shown:

@@ -18,7 +18,7 @@ from stacks import permissions
 from stacks.errors import ConflictError, Flaw, InvalidError
 from stacks.moments import aware, now
 from stacks.platform import Platform
-from stacks.records import ACTIVE, DESTROY, OPERATIONS, STACK_STATES, Caller, Run
+from stacks.records import ACTIVE, DESTROY, PREVIEW, REFRESH, STACK_STATES, UPDATE, Caller, Run
 from stacks.requests import NewRun, RunFilter, StackFilter
 
 # Seconds that a form waits for its run: most have ended then.
@@ -28,7 +28,9 @@ RUNS_SHOWN = 10
 # Rows of a table on a page that has others, and of one that has not.
 ROWS, ROWS_ALONE = 20, 100
 EXTENSIONS = (('8h', '8 hours'), ('3d', '3 days'), ('30d', '30 days'))
-FIRST, LATER = 'first', 'later'
+# Of a form's buttons: a refresh that takes over what it finds.
+ACCEPT = 'accept'
+BUTTONS = (PREVIEW, UPDATE, REFRESH, ACCEPT)
 
 
 class Stacks:
@@ -97,12 +99,12 @@ class OneStack:
     def on_post_runs(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         form = asking.form(req)
         operation = asking.one(form, 'operation')
-        if operation not in OPERATIONS or operation == DESTROY:
+        if operation not in BUTTONS:
             raise InvalidError([Flaw('/operation', 'is none that this form has')])
         request = NewRun(
-            operation,
+            REFRESH if operation == ACCEPT else operation,
             preview=asking.one(form, 'preview') or None,
-            accept=asking.one(form, 'accept') == 'on',
+            accept=operation == ACCEPT,
         )
         begin(self._platform, req, resp, lambda caller: self._platform.start(caller, name, request))
 
@@ -146,7 +148,7 @@ class OneStack:
             active=next((run for run in reversed(runs) if run.state in ACTIVE), None),
             program=program,
             outputs=outputs(stack, revealed),
-            inputs=inputs(stack),
+            inputs=inputs(stack, program),
             resources=resources[:ROWS],
             count=len(resources),
             graph=pictures.graph(resources),

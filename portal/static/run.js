@@ -107,7 +107,7 @@ if (live && log) {
     const part = request.response.getElementById('log');
     failures = 0;
     append(part.textContent);
-    redraw(fresh);
+    if (!ended) redraw(fresh);
     const isNew = Number(part.dataset.next) !== next;
     next = Number(part.dataset.next);
     if (part.dataset.complete) {

@@ -76,7 +76,8 @@ def test_took(seconds: float, text: str) -> None:
 @pytest.mark.parametrize(
     ('delta', 'text'),
     [
-        (timedelta(hours=19, minutes=30), 'in 19 h'),
+        (timedelta(hours=19, minutes=10), 'in 19 h'),
+        (timedelta(days=2, hours=23, minutes=59), 'in 3 days'),
         (timedelta(days=3, hours=1), 'in 3 days'),
         (timedelta(hours=30), 'in 30 h'),
         (timedelta(seconds=-130), '2 min ago'),
