@@ -17,9 +17,11 @@ modules that this was written against has changed, until somebody has read it ag
 
 from __future__ import annotations
 
+import errno
 import select
 import selectors
 import socket
+import struct
 import sys
 import threading
 import time
@@ -45,9 +47,11 @@ MOST_LARGE = 8
 # with this answer: many clients look for it only when they have sent their whole body.
 LINGER = 2.0
 MAX_DISCARDED = bodies.MAX_CONTENT
-# The longest answer fits in what is free of this wherever the kernel calls a socket writable (a
-# third), so that no thread ever waits for a client that does not read.
+# Nearly all answers fit in what is free of this wherever the kernel calls a socket writable (a
+# third), so that no thread waits for a client that does not read.
 SEND_BUFFER = 128 * 1024
+# Seconds in which a client must make some room there for what is left of a longer one.
+SEND_TIMEOUT = 10.0
 READ_SIZE = 64 * 1024
 # Seconds for all threads to start.
 THREADS_DEADLINE = 30.0
@@ -77,6 +81,8 @@ Step = Callable[[Connection], None]
 class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """A thread pool that gets a request when it is whole and its answer can be sent."""
 
+    send_timeout = SEND_TIMEOUT
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.waiting: set[Connection] = set()
@@ -105,6 +111,7 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
         try:
             client, address = listener.accept()
             client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self.send_timeout))
             conn = Connection(self.cfg, client, address, listener.getsockname())
         except OSError as error:
             # Gone again already, or no file descriptor is free: neither is a reason to end.
@@ -120,7 +127,12 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
             req.force_close()  # request begins stays unknown
         if len(self.waiting) >= self.max_keepalived:
             req.force_close()
-        is_kept = bool(super().handle_request(req, conn))
+        try:
+            is_kept = bool(super().handle_request(req, conn))
+        except BlockingIOError:
+            # SEND_TIMEOUT is over. Of all errors, gunicorn takes those for no defect that tell of a
+            # client which has gone, and this one is as good as gone.
+            raise BrokenPipeError(errno.EPIPE, 'the client does not read') from None
         req.body.read()  # what the route has left, all of which is here
         return is_kept
 
@@ -277,6 +289,12 @@ def _receive(sock: socket.socket) -> bytes:
     if not data:
         raise ConnectionAbortedError('closed by the client')
     return data
+
+
+def _timeval(seconds: float) -> bytes:
+    """Return seconds as socket(7) takes them."""
+    whole, rest = divmod(seconds, 1)
+    return struct.pack('ll', int(whole), int(rest * 1_000_000))
 
 
 def _is_writable(sock: socket.socket) -> bool:

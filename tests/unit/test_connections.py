@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import inspect
+import logging
 import re
 import select
 import selectors
@@ -354,6 +355,45 @@ def test_fast_large_body_is_not_kept_longer(loop: Loop) -> None:
         assert waiting.timeout <= time.monotonic() + BODY_TIMEOUT
         client.send(b'b')
         loop.turn_until(partial(has_answer, client))
+
+
+@pytest.fixture
+def logged(loop: Loop, caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """Has what the worker logs as an error."""
+    log = loop.worker.log.error_log
+    log.addHandler(caplog.handler)
+    log.setLevel(logging.ERROR)
+    yield caplog
+    log.removeHandler(caplog.handler)
+
+
+def test_clients_that_do_not_read(loop: Loop, logged: pytest.LogCaptureFixture) -> None:
+    """Clients that read nothing of an answer too large for the buffers free their threads."""
+    loop.worker.send_timeout = 0.5
+    with ExitStack() as stack:
+        for _ in range(loop.worker.cfg.threads):
+            stack.enter_context(loop.connect()).sendall(GET_LARGE)
+        loop.turn_until(lambda: loop.worker.nr == loop.worker.cfg.threads)
+        assert loop.exchange(LAST, all_gone=False) == [b'200']
+        loop.turn_until(lambda: loop.worker.nr_conns == 0)
+    assert logged.records == []
+
+
+def test_client_that_reads_slowly(loop: Loop) -> None:
+    """A client that reads a large answer slowly but steadily gets all of it."""
+    loop.worker.send_timeout = patience = 2.0
+    received = bytearray()
+
+    def read(client: socket.socket) -> None:
+        pause = 1.5 * patience / (len(LARGE) / READ_SIZE)
+        while data := client.recv(READ_SIZE):
+            received.extend(data)
+            time.sleep(pause)  # as a slow line has it
+
+    with ThreadPoolExecutor(1) as pool, loop.connect() as client:
+        client.sendall(GET_LARGE)
+        loop.turn_until(pool.submit(read, client).done)
+    assert received.endswith(b'\r\n\r\n' + LARGE)
 
 
 def has_answer(client: socket.socket) -> bool:
