@@ -49,6 +49,7 @@ class ObjectStore:
         """
         self._address = address
         self._website = website
+        self._folder = folder
         self._gateway = Gateway(folder)
         self._kept = Kept(folder, self._gateway)
 
@@ -76,6 +77,7 @@ class ObjectStore:
             'S3_ACCESS_KEY': access_key,
             'S3_SECRET_KEY': secret_key,
             'S3_WEBSITE': f'{{bucket}}.{DOMAIN}:{website_port}',
+            'S3_FOLDER': str(self._folder.absolute()),
         }
 
     def close(self) -> None:

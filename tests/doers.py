@@ -24,7 +24,7 @@ from stacks.store.database import Database
 from tests.records import Site
 
 Work = Callable[[Task, Course, Stop], Outcome]
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def succeed(task: Task, course: Course, stop: Stop) -> Outcome:

@@ -17,9 +17,11 @@ modules that this was written against has changed, until somebody has read it ag
 
 from __future__ import annotations
 
+import errno
 import select
 import selectors
 import socket
+import struct
 import sys
 import threading
 import time
@@ -33,19 +35,23 @@ from gunicorn.workers import gthread  # type: ignore[import-untyped]
 
 from web import bodies, heads
 
-# Seconds for a whole head, and then a whole body, to arrive, and earlier answers to be read.
+# Seconds for a whole head to arrive, for a client to be silent within a body, and for earlier
+# answers to be read. Each part of a body that comes puts the end off by the time that it may take,
+# at so many bytes in a second; never further than a silent client has.
 HEAD_TIMEOUT = 10.0
 BODY_TIMEOUT = 10.0
-# Bytes in a second, at least, of what is longer than most bodies; and how many of such may come at
-# the same time, as all of each is in memory.
 SLOWEST = 256 * 1024
+# How many bodies that are longer than most may come at the same time: all of each is in memory.
 MOST_LARGE = 8
-# Seconds, and bytes, in which a client can notice that its connection ends with this answer.
+# Seconds to be silent, and bytes still sent, in which a client can notice that its connection ends
+# with this answer: many clients look for it only when they have sent their whole body.
 LINGER = 2.0
-MAX_DISCARDED = 1024 * 1024
-# The longest answer fits in what is free of this wherever the kernel calls a socket writable (a
-# third), so that no thread ever waits for a client that does not read.
+MAX_DISCARDED = bodies.MAX_CONTENT
+# Nearly all answers fit in what is free of this wherever the kernel calls a socket writable (a
+# third), so that no thread waits for a client that does not read.
 SEND_BUFFER = 128 * 1024
+# Seconds in which a client must make some room there for what is left of a longer one.
+SEND_TIMEOUT = 10.0
 READ_SIZE = 64 * 1024
 # Seconds for all threads to start.
 THREADS_DEADLINE = 30.0
@@ -61,6 +67,7 @@ class Connection(gthread.TConn):  # type: ignore[misc]  # gunicorn has no types
         self.received = bytearray()
         self.missing = 0
         self.discarded = 0
+        self.patience = LINGER
 
     @property
     def is_large(self) -> bool:
@@ -73,6 +80,8 @@ Step = Callable[[Connection], None]
 
 class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """A thread pool that gets a request when it is whole and its answer can be sent."""
+
+    send_timeout = SEND_TIMEOUT
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -102,6 +111,7 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
         try:
             client, address = listener.accept()
             client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self.send_timeout))
             conn = Connection(self.cfg, client, address, listener.getsockname())
         except OSError as error:
             # Gone again already, or no file descriptor is free: neither is a reason to end.
@@ -117,7 +127,12 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
             req.force_close()  # request begins stays unknown
         if len(self.waiting) >= self.max_keepalived:
             req.force_close()
-        is_kept = bool(super().handle_request(req, conn))
+        try:
+            is_kept = bool(super().handle_request(req, conn))
+        except BlockingIOError:
+            # SEND_TIMEOUT is over. Of all errors, gunicorn takes those for no defect that tell of a
+            # client which has gone, and this one is as good as gone.
+            raise BrokenPipeError(errno.EPIPE, 'the client does not read') from None
         req.body.read()  # what the route has left, all of which is here
         return is_kept
 
@@ -178,19 +193,25 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
             self._start(conn)
             return
         if conn.is_large and sum(each.is_large for each in self.waiting) >= MOST_LARGE:
-            conn.sock.send(heads.BUSY)
-            self._linger(conn)
+            self._refuse(conn)
             return
         if expects_continue:
             conn.sock.send(heads.CONTINUE)
-        more = conn.missing / SLOWEST if conn.is_large else 0.0
-        conn.timeout = self._deadline(BODY_TIMEOUT + more)
+        self._be_patient(conn, BODY_TIMEOUT)
         self._wait(conn, selectors.EVENT_READ, self._read_body)
+
+    def _refuse(self, conn: Connection) -> None:
+        """Tell a client to come again, and let it send its body at the pace of any other."""
+        conn.missing = 0  # nobody waits for it, so it takes no place
+        conn.received.clear()
+        conn.sock.send(heads.BUSY)
+        self._linger(conn, BODY_TIMEOUT)
 
     def _read_body(self, conn: Connection) -> None:
         data = _receive(conn.sock)
         conn.received += data
         conn.missing -= len(data)
+        self._put_off(conn, len(data))
         if conn.missing > 0:
             self._wait(conn, selectors.EVENT_READ, self._read_body)
         else:
@@ -206,15 +227,17 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
         conn.received.clear()
         self.enqueue_req(conn)
 
-    def _linger(self, conn: Connection) -> None:
+    def _linger(self, conn: Connection, patience: float = LINGER) -> None:
         """End a connection so that the client still gets the answer (RFC 9112, section 9.6)."""
         conn.sock.setblocking(False)
         conn.sock.shutdown(socket.SHUT_WR)
-        conn.timeout = self._deadline(LINGER)
+        self._be_patient(conn, patience)
         self._discard(conn)
 
     def _discard(self, conn: Connection) -> None:
-        conn.discarded += len(_receive(conn.sock))
+        size = len(_receive(conn.sock))
+        conn.discarded += size
+        self._put_off(conn, size)
         if conn.discarded > MAX_DISCARDED:
             self._drop(conn)
         else:
@@ -239,6 +262,17 @@ class GuardedWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
         self.nr_conns -= 1
         conn.close()
 
+    def _be_patient(self, conn: Connection, seconds: float) -> None:
+        """Give a client so long to be silent."""
+        conn.patience = seconds
+        conn.timeout = self._deadline(seconds)
+
+    def _put_off(self, conn: Connection, size: int) -> None:
+        """Give a client the time that it may take for as many bytes as have come from it."""
+        if self.alive:
+            latest = self._deadline(conn.patience)
+            conn.timeout = min(latest, conn.timeout + size / SLOWEST)
+
     def _deadline(self, seconds: float) -> float:
         return time.monotonic() + (seconds if self.alive else min(seconds, LINGER))
 
@@ -255,6 +289,12 @@ def _receive(sock: socket.socket) -> bytes:
     if not data:
         raise ConnectionAbortedError('closed by the client')
     return data
+
+
+def _timeval(seconds: float) -> bytes:
+    """Return seconds as socket(7) takes them."""
+    whole, rest = divmod(seconds, 1)
+    return struct.pack('ll', int(whole), int(rest * 1_000_000))
 
 
 def _is_writable(sock: socket.socket) -> bool:

@@ -128,7 +128,7 @@ def test_errors_provision_nothing(service: Service) -> None:
     """Other methods and other paths are refused without a run."""
     before = service.log().count('Updating stack')
     for method in ('HEAD', 'POST', 'PUT', 'DELETE'):
-        answer = requests.request(method, service.url + '/uuid', timeout=10)
+        answer = requests.request(method, service.url + '/uuid', timeout=60)
         assert answer.status_code == 405
         assert 'GET' in answer.headers['allow']
     missing = service.get('/nothing')

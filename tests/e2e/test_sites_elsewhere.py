@@ -47,13 +47,13 @@ def test_life_on_another_store(tmp_path: Path, store: tuple[Minio, str]) -> None
         outputs = client.get('/stacks/other/outputs')
         bucket, url = outputs['bucket'], outputs['website_url']
         assert url == f'{address}/{bucket}/index.html'
-        assert requests.get(url, timeout=10).text == 'one'
-        assert requests.get(f'{address}/{bucket}/a ü.txt', timeout=10).text == 'a'
+        assert requests.get(url, timeout=60).text == 'one'
+        assert requests.get(f'{address}/{bucket}/a ü.txt', timeout=60).text == 'a'
         # Readers may read files, and neither list nor write them.
-        assert requests.get(f'{address}/{bucket}', timeout=10).status_code == 403
-        assert requests.put(url, data='x', timeout=10).status_code == 403
+        assert requests.get(f'{address}/{bucket}', timeout=60).status_code == 403
+        assert requests.put(url, data='x', timeout=60).status_code == 403
         client.done(client.start('other', 'update', inputs={'content': 'two'}))
-        assert requests.get(url, timeout=10).text == 'two'
+        assert requests.get(url, timeout=60).text == 'two'
         assert set(client.done(client.start('other', 'preview'))['changes']) == {'same'}
         looked = client.done(client.start('other', 'refresh'))
         assert set(looked['changes']) == {'same'}
@@ -61,8 +61,8 @@ def test_life_on_another_store(tmp_path: Path, store: tuple[Minio, str]) -> None
         there.delete_object(Bucket=bucket, Key='a ü.txt')
         client.done(client.start('other', 'refresh', accept=True))
         client.done(client.start('other', 'update'))
-        assert requests.get(url, timeout=10).text == 'two'
-        assert requests.get(f'{address}/{bucket}/a ü.txt', timeout=10).text == 'a'
+        assert requests.get(url, timeout=60).text == 'two'
+        assert requests.get(f'{address}/{bucket}/a ü.txt', timeout=60).text == 'a'
         client.done(client.destroy('other'))
         assert there.list_buckets()['Buckets'] == []
         assert kind.password not in service.log()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,8 @@ from tests.faults.lasting import DIED, Lasting, lasting
 from tests.platform import inputs
 
 Run = dict[str, Any]
+# What the engine says when a wish to cancel has come to it.
+HEARD = '^C received; cancelling.'
 
 
 @pytest.fixture(scope='module')
@@ -85,7 +86,7 @@ def test_cancelled_in_the_middle(here: Lasting, operation: str, wishes: int) -> 
         if wishes == 2:
             assert here.client.ended(run)['state'] == 'cancelled', 'without waiting for the step'
         else:
-            time.sleep(1.5)  # nothing tells that the wish was heard
+            await_that(lambda: HEARD in here.client.log(run))
     assert here.client.ended(run)['state'] == 'cancelled', here.client.log(run)
     assert_refused(here, run)
     here.assert_ended(run['id'])

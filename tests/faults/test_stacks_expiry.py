@@ -27,6 +27,8 @@ def patch(here: Lasting, stack: str, **changes: Any) -> None:
     assert answer.status_code == 200, answer.text
 
 
+# Seconds, enough for some requests wherever a test runs.
+LEAD = 6.0
 MERGE = {'Content-Type': 'application/merge-patch+json'}
 
 
@@ -39,12 +41,12 @@ def test_expired_while_the_service_was_down(tmp_path: Path, mode: str) -> None:
     with lasting(tmp_path, ENGINE=mode) as here:
         for name in ('due', 'later', 'protected', 'lasting'):
             here.client.done(here.client.create(name, inputs('a')))
-        patch(here, 'due', expires_at=in_seconds(2))
-        patch(here, 'later', expires_at=in_seconds(2))
+        patch(here, 'later', expires_at=in_seconds(LEAD))
         patch(here, 'later', ttl='8h')
-        patch(here, 'protected', expires_at=in_seconds(2), protected=True)
+        patch(here, 'protected', expires_at=in_seconds(LEAD), protected=True)
+        patch(here, 'due', expires_at=in_seconds(LEAD))
         here.kill()
-        time.sleep(2.5)
+        time.sleep(LEAD)
         assert (here.files / 'stack.due-a').exists()
         here.start()
         await_that(lambda: is_gone(here, 'due'))

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
+from tests.disks import fill, small_disk
 from tests.faults.held import Held, await_that, serving_held
 from tests.paths import ROOT
 from tests.problem import assert_problem
@@ -168,30 +166,12 @@ def test_ready_while_stacks_change(tmp_path: Path) -> None:
         assert ready.status_code == 200, held.service.log()
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MB of the test's own."""
-    folder = tmp_path / 'disk'
-    folder.mkdir()
-    mount = ['mount', '-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip('mounting a file system needs root')
-    try:
-        yield folder
-    finally:
-        subprocess.run(['umount', '--lazy', str(folder)], check=True)
-
-
-def test_disk_full(small_disk: Path, mode: str) -> None:
+def test_disk_full(tmp_path: Path, mode: str) -> None:
     """A full disk is an error in bounded time; with room again, service goes on."""
-    with serving_held(small_disk, ENGINE=mode, RUN_TIMEOUT='15', DESTROY_TIMEOUT='15') as held:
+    given = {'ENGINE': mode, 'RUN_TIMEOUT': '15', 'DESTROY_TIMEOUT': '15'}
+    with small_disk(tmp_path / 'disk', 24) as disk, serving_held(disk, **given) as held:
         held.assert_serves()
-        filler = small_disk / 'filler'
-        with contextlib.suppress(OSError), filler.open('wb') as file:
-            while True:
-                file.write(b'\0' * 2**16)
-                file.flush()
-        assert shutil.disk_usage(small_disk).free < 2**16
+        filler = fill(disk)
         answer = held.service.get('/uuid')
         assert answer.status_code in (502, 503, 504)
         filler.unlink()

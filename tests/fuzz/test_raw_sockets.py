@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import select
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,7 +15,8 @@ from tests.fuzz.conftest import THREADS, CountSent, assert_serves
 from tests.fuzz.wire import CLOSE, GOOD, HOST, request
 from tests.paths import ROOT
 from tests.service import Service
-from web.bodies import MAX_BODY
+from web.bodies import MAX_BODY, MAX_CONTENT
+from web.connections import MOST_LARGE, SLOWEST
 
 # So many at once that they would hold each thread, were one to be lost for each.
 MANY = 2 * THREADS
@@ -320,6 +323,53 @@ def test_slow_bodies(service: Service, count_sent: CountSent) -> None:
         for connection in slow:
             assert wire.statuses(connection.recv(65536)) == [413]
     count_sent(CROWD)
+
+
+# What the route says of a body that comes whole and has no type.
+NO_JSON = 415
+
+
+def large(size: int, body: bytes = b'') -> bytes:
+    """Return a request whose body takes one of the places for large ones."""
+    return request(b'POST /sites HTTP/1.1', b'Content-Length: %d' % size, CLOSE, body=body)
+
+
+def test_no_place_for_a_large_body(service: Service, count_sent: CountSent) -> None:
+    """Clients that find no place for a large body are told so, though they send all of it first."""
+
+    def told(_: int) -> list[int]:
+        with wire.connect(service) as connection:
+            connection.sendall(large(MAX_CONTENT, b'a' * MAX_CONTENT))
+            return wire.statuses(wire.read_to_end(connection))
+
+    with wire.connections(service, MOST_LARGE) as holding:
+        for connection in holding:
+            connection.sendall(large(MAX_CONTENT))
+        assert_serves(service)
+        with ThreadPoolExecutor(THREADS) as pool:
+            answers = list(pool.map(told, range(THREADS)))
+    assert [503] in answers
+    assert [each for each in answers if each not in ([NO_JSON], [503])] == []
+    count_sent(THREADS)
+
+
+def test_silent_large_bodies(service: Service, count_sent: CountSent) -> None:
+    """Clients that promise a large body lose their places; one that sends slowly does not."""
+    size, pace = 4 * 1024 * 1024, 1.2 * SLOWEST
+    with wire.connect(service) as steady, wire.connections(service, MOST_LARGE - 1) as silent:
+        steady.sendall(large(size))
+        for connection in silent:
+            connection.sendall(large(size, b'a' * MAX_BODY))
+        begun, sent = time.monotonic(), 0
+        while sent < size:
+            time.sleep(0.1)  # as a slow line has it
+            due = min(size, int((time.monotonic() - begun) * pace))
+            steady.sendall(b'a' * (due - sent))
+            sent = due
+        assert wire.statuses(wire.read_to_end(steady)) == [NO_JSON]
+        assert set(select.select(silent, [], [], 0)[0]) == set(silent)
+        assert {wire.read_to_end(connection) for connection in silent} == {b''}
+    count_sent(MOST_LARGE)
 
 
 def test_clients_that_stay(service: Service, count_sent: CountSent) -> None:

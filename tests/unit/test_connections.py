@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import inspect
+import logging
 import re
 import select
 import selectors
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from types import ModuleType
@@ -25,7 +27,7 @@ from gunicorn.workers import base, gthread  # type: ignore[import-untyped]
 
 from tests.paths import ROOT
 from web.bodies import MAX_BODY, MAX_CONTENT
-from web.connections import BODY_TIMEOUT, MOST_LARGE, GuardedWorker
+from web.connections import BODY_TIMEOUT, MOST_LARGE, READ_SIZE, SLOWEST, Connection, GuardedWorker
 from web.heads import MAX_HEAD
 
 DEADLINE = 30.0
@@ -35,6 +37,10 @@ TOO_LONG = b'a' * (MAX_HEAD + 1)
 # Longer than what is received at once.
 BODY = b'b' * MAX_BODY
 POST = b'POST /v1/echo HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n' % MAX_BODY
+CONTENT = b'POST /sites HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n' % MAX_CONTENT
+# Far more than fits in the buffers of both ends.
+LARGE = b'c' * (8 * 1024 * 1024)
+GET_LARGE = b'GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 EXPECTING = POST + b'Expect: 100-continue\r\n\r\n'
 ERRORS = [
     *(errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.EBADF, errno.EINVAL),
@@ -110,8 +116,9 @@ class FaultyPoller(selectors.DefaultSelector):
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterator[bytes]:
-    is_echo = environ['PATH_INFO'] == '/v1/echo'
-    answer = environ['wsgi.input'].read() if is_echo else b'hello'
+    answer = {'/v1/echo': environ['wsgi.input'].read(), '/large': LARGE}.get(
+        environ['PATH_INFO'], b'hello'
+    )
     start_response('200 OK', [('Content-Length', str(len(answer)))])
     yield answer
     if environ['PATH_INFO'] == '/broken':
@@ -155,12 +162,19 @@ class Loop:
             self.worker.wait_for_and_dispatch_events(0.01)
             self.worker.murder_pending()
 
-    def exchange(self, data: bytes, then: bytes = b'') -> list[bytes]:
-        """Send something as a client, and return the statuses that come until the end."""
-        return statuses(self.answer(data, then))
+    def connect(self) -> socket.socket:
+        """Return a client's connection."""
+        return socket.create_connection(self.listener.getsockname(), timeout=DEADLINE)
 
-    def answer(self, data: bytes, then: bytes = b'') -> bytes:
-        """Send something, and more when an answer comes; return all that comes until the end."""
+    def exchange(self, data: bytes, then: bytes = b'', *, all_gone: bool = True) -> list[bytes]:
+        """Send something as a client, and return the statuses that come until the end."""
+        return statuses(self.answer(data, then, all_gone=all_gone))
+
+    def answer(self, data: bytes, then: bytes = b'', *, all_gone: bool = True) -> bytes:
+        """Send something, and more when an answer comes; return all that comes until the end.
+
+        all_gone: wait until there is no connection any more.
+        """
         answer = bytearray()
         rest = [then]
         with socket.create_connection(self.listener.getsockname()) as client:
@@ -180,7 +194,7 @@ class Loop:
                 return not received
 
             self.turn_until(is_at_end)
-        self.turn_until(lambda: self.worker.nr_conns == 0)
+        self.turn_until(lambda: not all_gone or self.worker.nr_conns == 0)
         return bytes(answer)
 
     def close(self) -> None:
@@ -267,23 +281,119 @@ def test_body_that_does_not_come(loop: Loop) -> None:
         assert loop.worker.nr == 0
 
 
-def test_many_large_bodies(loop: Loop) -> None:
-    """Of bodies that take much memory some may come at the same time; others are told to wait."""
-    head = b'POST /sites HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n' % MAX_CONTENT
+def large_ones(loop: Loop) -> list[Connection]:
+    """Return the connections that have a place for a large body."""
+    return [each for each in loop.worker.waiting if each.is_large]
+
+
+@pytest.fixture
+def places_taken(loop: Loop) -> Iterator[list[socket.socket]]:
+    """The clients that have all places for large bodies, and have sent a part of them."""
     address = loop.listener.getsockname()
     with ExitStack() as stack:
-        for _ in range(MOST_LARGE):
-            stack.enter_context(socket.create_connection(address)).send(head + BODY)
-        loop.turn_until(lambda: sum(each.is_large for each in loop.worker.waiting) == MOST_LARGE)
-        [slowest] = {int(each.timeout - time.monotonic()) // 10 for each in loop.worker.waiting}
-        assert slowest * 10 > BODY_TIMEOUT
-        # What is small is none of these.
-        for data, status in ((head, b'503'), (POST + b'\r\n' + BODY, b'200')):
-            client = stack.enter_context(socket.create_connection(address))
+        clients = [
+            stack.enter_context(socket.create_connection(address)) for _ in range(MOST_LARGE)
+        ]
+        for client in clients:
+            client.sendall(CONTENT + BODY)
+        rest = [MAX_CONTENT - MAX_BODY] * MOST_LARGE
+        loop.turn_until(lambda: [each.missing for each in large_ones(loop)] == rest)
+        yield clients
+
+
+def test_many_large_bodies(loop: Loop, places_taken: list[socket.socket]) -> None:
+    """Of bodies that take much memory some may come at the same time; others are told to wait."""
+    # What is small is none of these.
+    for data, status in ((CONTENT, b'503'), (POST + b'\r\n' + BODY, b'200')):
+        with socket.create_connection(loop.listener.getsockname()) as client:
             client.send(data)
             loop.turn_until(partial(has_answer, client))
             assert client.recv(100).startswith(b'HTTP/1.1 ' + status)
-    loop.turn_until(lambda: loop.worker.nr_conns == 0)
+            assert len(large_ones(loop)) == MOST_LARGE
+
+
+def test_no_place_for_a_large_body(loop: Loop, places_taken: list[socket.socket]) -> None:
+    """A client that sends all of its body before it looks still gets the answer that it waits."""
+    with ThreadPoolExecutor(1) as pool, loop.connect() as client:
+        sent = pool.submit(client.sendall, CONTENT + b'b' * MAX_CONTENT)
+        loop.turn_until(sent.done)
+        sent.result()
+        loop.turn_until(partial(has_answer, client))
+        answer = client.recv(READ_SIZE)
+    assert statuses(answer) == [b'503']
+
+
+def test_endless_body_without_a_place(loop: Loop, places_taken: list[socket.socket]) -> None:
+    """A client that is told to wait and never ends its body is cut, however fast it sends."""
+    with ThreadPoolExecutor(1) as pool, loop.connect() as client:
+        sent = pool.submit(client.sendall, CONTENT + b'b' * 4 * MAX_CONTENT)
+        loop.turn_until(sent.done)
+        assert isinstance(sent.exception(), ConnectionError)
+
+
+def test_silent_large_body(loop: Loop, places_taken: list[socket.socket]) -> None:
+    """What has come of a large body buys no more than the time in which it comes."""
+    [client, *_] = places_taken
+    assert all(each.timeout <= time.monotonic() + BODY_TIMEOUT for each in large_ones(loop))
+    ends_at = time.monotonic() + BODY_TIMEOUT / 2
+    for each in large_ones(loop):
+        each.timeout = ends_at
+    client.sendall(BODY)
+    rest = MAX_CONTENT - 2 * MAX_BODY
+    loop.turn_until(lambda: rest in [each.missing for each in large_ones(loop)])
+    put_off = {each.missing: each.timeout - ends_at for each in large_ones(loop)}
+    assert put_off == {rest + MAX_BODY: 0, rest: pytest.approx(MAX_BODY / SLOWEST)}
+
+
+def test_fast_large_body_is_not_kept_longer(loop: Loop) -> None:
+    """However much has come at once, a client that goes silent then has the same time as any."""
+    with ThreadPoolExecutor(1) as pool, loop.connect() as client:
+        sent = pool.submit(client.sendall, CONTENT + b'b' * (MAX_CONTENT - 1))
+        loop.turn_until(sent.done)
+        loop.turn_until(lambda: [each for each in large_ones(loop) if each.missing == 1])
+        [waiting] = large_ones(loop)
+        assert waiting.timeout <= time.monotonic() + BODY_TIMEOUT
+        client.send(b'b')
+        loop.turn_until(partial(has_answer, client))
+
+
+@pytest.fixture
+def logged(loop: Loop, caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """Has what the worker logs as an error."""
+    log = loop.worker.log.error_log
+    log.addHandler(caplog.handler)
+    log.setLevel(logging.ERROR)
+    yield caplog
+    log.removeHandler(caplog.handler)
+
+
+def test_clients_that_do_not_read(loop: Loop, logged: pytest.LogCaptureFixture) -> None:
+    """Clients that read nothing of an answer too large for the buffers free their threads."""
+    loop.worker.send_timeout = 0.5
+    with ExitStack() as stack:
+        for _ in range(loop.worker.cfg.threads):
+            stack.enter_context(loop.connect()).sendall(GET_LARGE)
+        loop.turn_until(lambda: loop.worker.nr == loop.worker.cfg.threads)
+        assert loop.exchange(LAST, all_gone=False) == [b'200']
+        loop.turn_until(lambda: loop.worker.nr_conns == 0)
+    assert logged.records == []
+
+
+def test_client_that_reads_slowly(loop: Loop) -> None:
+    """A client that reads a large answer slowly but steadily gets all of it."""
+    loop.worker.send_timeout = patience = 2.0
+    received = bytearray()
+
+    def read(client: socket.socket) -> None:
+        pause = 1.5 * patience / (len(LARGE) / READ_SIZE)
+        while data := client.recv(READ_SIZE):
+            received.extend(data)
+            time.sleep(pause)  # as a slow line has it
+
+    with ThreadPoolExecutor(1) as pool, loop.connect() as client:
+        client.sendall(GET_LARGE)
+        loop.turn_until(pool.submit(read, client).done)
+    assert received.endswith(b'\r\n\r\n' + LARGE)
 
 
 def has_answer(client: socket.socket) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -187,6 +188,36 @@ def test_finalizer_finds_its_module(run: Run, project: Project) -> None:
     """
     project.write(module, 'beside.py')
     assert run('import beside') == ['o final']
+
+
+LEFT_OPEN = """
+    import gc, subprocess
+    gc.disable()
+    kept = open('/dev/null', 'w')
+    process = subprocess.Popen(['true'])
+    cycle = [open('/dev/null')]
+    cycle.append(cycle)
+    del cycle
+"""
+# Something that the host keeps holds the module, which is emptied then.
+STAYS = "import math, sys; kept = open('/dev/null', 'a'); math.stays = sys.modules[__name__]"
+
+
+def test_warnings_at_the_end(
+    shared_warm: WarmPulumi, stock: auto.PulumiCommand, tmp_path: Path, engine_bin: Path
+) -> None:
+    """Warnings about what a program leaves open at its end are shown as without the host."""
+    program = "import warnings; warnings.simplefilter('always'); import beside, staying"
+    shown = []
+    for name, command in (('warm', shared_warm), ('stock', stock)):
+        project = Project(tmp_path / name, engine_bin, program)
+        project.write(LEFT_OPEN, 'beside.py')
+        project.write(STAYS, 'staying.py')
+        lines = messages(project.stack(command))
+        # Which layer of a file is released first, depends on Python's version.
+        shown.append(sorted(re.sub('process [0-9]+|file <.*', '', line) for line in lines))
+    assert len([line for line in shown[1] if 'ResourceWarning' in line]) == 4
+    assert shown[0] == shown[1]
 
 
 FAILING_HOOK = 'import sys; sys.excepthook = lambda *_: 1 / 0; '

@@ -13,13 +13,21 @@ import os
 import re
 import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from types import CodeType, ModuleType, TracebackType
 
 # What the C type of exit codes holds; others the interpreter maps by rules of its own.
 _CODES = range(-(1 << 63), 1 << 63)
 _DISPLAY = sys.__excepthook__
+# A call where the interpreter, at its end, has no code that a warning could be about. It names this
+# place then; which one, depends on its version.
+if sys.version_info >= (3, 13):
+    _CALL = compile('step()', '<sys>', 'exec').replace(co_firstlineno=0)
+else:
+    _CALL = compile('step()', 'sys', 'exec')
+_NOWHERE = {'__name__': 'sys'}
 
 
 class QuickEnd:
@@ -81,20 +89,31 @@ def _release(kept: Mapping[str, object]) -> None:
     names = [name for name, module in sys.modules.items() if kept.get(name) is not module]
     modules = [sys.modules.pop(name) for name in names]
     left = [weakref.ref(module) for module in modules if isinstance(module, ModuleType)]
-    del modules
-    gc.collect()
+    # The interpreter has none by now; without these it shows warnings and errors in a plainer form.
+    for name in ('warnings', 'io'):
+        sys.modules[name] = None  # type: ignore[assignment]
+    _from_nowhere(modules.clear)
+    _from_nowhere(gc.collect)
     for reference in reversed(left):
         module = reference()
         if module is not None:
             _empty(vars(module))
-    gc.collect()
+    _from_nowhere(gc.collect)
 
 
 def _empty(names: dict[str, object]) -> None:
     """Sets all to None, private ones first, so that finalizers fail as they always did."""
-    for name in sorted(names, key=lambda name: not re.match('_[^_]', str(name))):
-        if name != '__builtins__':
-            names[name] = None
+    ordered = sorted(names, key=lambda name: not re.match('_[^_]', str(name)))
+    emptied = dict.fromkeys(name for name in ordered if name != '__builtins__')
+    _from_nowhere(partial(names.update, emptied))
+
+
+def _from_nowhere(step: Callable[[], object]) -> None:
+    """Does what releases objects as the interpreter does, so that their warnings name no host.
+
+    step: is written in C, and so no place itself.
+    """
+    exec(_CALL, _NOWHERE, {'step': step})
 
 
 def hide_host(script: CodeType) -> None:

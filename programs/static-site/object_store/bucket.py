@@ -72,7 +72,7 @@ def remove(bucket: str) -> None:
         for key in found:
             client().delete_object(Bucket=bucket, Key=key)
         with tolerating(*ABSENT):
-            client().delete_bucket(Bucket=bucket)
+            _delete_empty(bucket)
 
 
 def _make(bucket: str) -> None:
@@ -93,6 +93,31 @@ def _make(bucket: str) -> None:
 def _keys(bucket: str) -> Iterator[str]:
     for page in client().get_paginator('list_objects_v2').paginate(Bucket=bucket):
         yield from (each['Key'] for each in page.get('Contents', []))
+
+
+def _delete_empty(bucket: str) -> None:
+    """Delete a bucket that has no files."""
+    try:
+        client().delete_bucket(Bucket=bucket)
+    except Exception as error:
+        if code_of(error) != 'BucketNotEmpty':
+            raise
+        for folder in _folders(bucket):
+            client().delete_object(Bucket=bucket, Key=folder)
+        client().delete_bucket(Bucket=bucket)
+
+
+def _folders(bucket: str, within: str = '') -> Iterator[str]:
+    """Yield folders, the innermost first.
+
+    A store that keeps files as files has them, without a file, where its disk was full: it made the
+    folders of a file for which there was no room then.
+    """
+    pages = client().get_paginator('list_objects_v2')
+    for page in pages.paginate(Bucket=bucket, Prefix=within, Delimiter='/'):
+        for each in page.get('CommonPrefixes', []):
+            yield from _folders(bucket, each['Prefix'])
+            yield each['Prefix']
 
 
 def _is_ours(bucket: str, key: str) -> bool:
