@@ -146,6 +146,22 @@ def test_update_by_preview(old: FakeService, infra: Command) -> None:
     assert bodies(old, 'PATCH') == [{'ttl': '3d'}, {'description': 'Ours'}]
 
 
+@pytest.mark.parametrize('option', ['-q', '--json'])
+def test_question_with_its_table(old: FakeService, infra: Command, option: str) -> None:
+    """Whoever is asked is told what would change, however quiet it is to be."""
+    done = infra.at_terminal('up', 'web', option, typed='y\n')
+    assert 'web: 2 to create.\nUpdate web? [y/N] ' in done.err
+    done = infra('up', 'web', option, '--yes')
+    assert (done.code, done.err) == (0, '')
+
+
+def test_refused_time(old: FakeService, infra: Command) -> None:
+    """A time that the service refuses is told before anything is updated."""
+    old.on('PATCH', WEB, problem(422, 'ttl must be a time.', 'invalid'))
+    assert infra('up', 'web', '--yes', '--ttl', 'soon').code == codes.USAGE
+    assert [each['operation'] for each in bodies(old)] == ['preview']
+
+
 def test_update_refused(old: FakeService, infra: Command) -> None:
     """An update that is not agreed to changes nothing, not even the description."""
     done = infra.at_terminal('up', 'web', '--description', 'Ours', typed='no\n')
