@@ -170,7 +170,7 @@ def test_update_refused(old: FakeService, infra: Command) -> None:
 
 def test_table_of_a_preview(old: FakeService, infra: Command) -> None:
     """A preview's table has what is lost first, and what changes in each."""
-    differences = [{'path': 'size', 'old': 1, 'new': 2}]
+    differences = [{'path': 'size', 'old': 1, 'new': 2, 'replaces': True}]
     resources = [
         said.resource('kept', 'same'),
         said.resource('made'),
@@ -181,7 +181,7 @@ def test_table_of_a_preview(old: FakeService, infra: Command) -> None:
     done = infra('preview', 'web')
     assert done.out.splitlines() == [
         '             RESOURCE  TYPE  WHAT CHANGES',
-        '+-  replace  lost      File  size: 1 -> 2',
+        '+-  replace  lost      File  size: 1 -> 2 (forces the replacement)',
         '+   create   made      File',
         'web: 1 to replace (what is in it is lost), 1 to create, 1 unchanged.',
     ]
