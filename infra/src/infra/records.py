@@ -147,11 +147,21 @@ class RunError:
 
 @dataclass(frozen=True)
 class Difference:
-    """A property that changes; old, new: None where there is none."""
+    """A property that changes.
+
+    old, new: None where there is none. replaces: whether the resource is replaced because of it.
+    """
 
     path: str
     old: Any
     new: Any
+    replaces: bool = False
+
+    @classmethod
+    def of(cls, said: Json) -> Difference:
+        """Return what the service says; raises AnswerError."""
+        path = _get(said, 'path', str)
+        return cls(path, said.get('old'), said.get('new'), said.get('replaces') is True)
 
 
 @dataclass(frozen=True)
@@ -179,10 +189,7 @@ class Resource:
             operation=_get(said, 'operation', str),
             state=_get(said, 'state', str),
             seconds=seconds if isinstance(seconds, int | float) else None,
-            differences=tuple(
-                Difference(_get(each, 'path', str), each.get('old'), each.get('new'))
-                for each in objects(said, 'differences')
-            ),
+            differences=tuple(map(Difference.of, objects(said, 'differences'))),
         )
 
 

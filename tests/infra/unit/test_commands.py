@@ -146,6 +146,22 @@ def test_update_by_preview(old: FakeService, infra: Command) -> None:
     assert bodies(old, 'PATCH') == [{'ttl': '3d'}, {'description': 'Ours'}]
 
 
+@pytest.mark.parametrize('option', ['-q', '--json'])
+def test_question_with_its_table(old: FakeService, infra: Command, option: str) -> None:
+    """Whoever is asked is told what would change, however quiet it is to be."""
+    done = infra.at_terminal('up', 'web', option, typed='y\n')
+    assert 'web: 2 to create.\nUpdate web? [y/N] ' in done.err
+    done = infra('up', 'web', option, '--yes')
+    assert (done.code, done.err) == (0, '')
+
+
+def test_refused_time(old: FakeService, infra: Command) -> None:
+    """A time that the service refuses is told before anything is updated."""
+    old.on('PATCH', WEB, problem(422, 'ttl must be a time.', 'invalid'))
+    assert infra('up', 'web', '--yes', '--ttl', 'soon').code == codes.USAGE
+    assert [each['operation'] for each in bodies(old)] == ['preview']
+
+
 def test_update_refused(old: FakeService, infra: Command) -> None:
     """An update that is not agreed to changes nothing, not even the description."""
     done = infra.at_terminal('up', 'web', '--description', 'Ours', typed='no\n')
@@ -154,7 +170,7 @@ def test_update_refused(old: FakeService, infra: Command) -> None:
 
 def test_table_of_a_preview(old: FakeService, infra: Command) -> None:
     """A preview's table has what is lost first, and what changes in each."""
-    differences = [{'path': 'size', 'old': 1, 'new': 2}]
+    differences = [{'path': 'size', 'old': 1, 'new': 2, 'replaces': True}]
     resources = [
         said.resource('kept', 'same'),
         said.resource('made'),
@@ -165,7 +181,7 @@ def test_table_of_a_preview(old: FakeService, infra: Command) -> None:
     done = infra('preview', 'web')
     assert done.out.splitlines() == [
         '             RESOURCE  TYPE  WHAT CHANGES',
-        '+-  replace  lost      File  size: 1 -> 2',
+        '+-  replace  lost      File  size: 1 -> 2 (forces the replacement)',
         '+   create   made      File',
         'web: 1 to replace (what is in it is lost), 1 to create, 1 unchanged.',
     ]

@@ -66,11 +66,10 @@ class Context:
         """Tell people something that they must know, however quiet it is to be."""
         click.echo(text.printable(words), err=True)
 
-    def say_table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Show people a table that is no result."""
-        if not self.is_silent:
-            for line in table.lines(head, rows, table.columns_of(sys.stderr)):
-                click.echo(line, err=True)
+    def warn_table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Show people a table that they must know."""
+        for line in table.lines(head, rows, table.columns_of(sys.stderr)):
+            click.echo(line, err=True)
 
     def put(self, line: str) -> None:
         """Give a line of the result."""

@@ -16,11 +16,11 @@ def has_changes(preview: Run) -> bool:
     )
 
 
-def say(context: Context, preview: Run) -> None:
+def tell(context: Context, preview: Run) -> None:
     """Tell what an update would do, for a question that follows."""
     if rows := _rows(preview):
-        context.say_table(HEADS, rows)
-    context.say(summary(preview))
+        context.warn_table(HEADS, rows)
+    context.warn(summary(preview))
 
 
 def put(context: Context, preview: Run) -> None:

@@ -70,10 +70,12 @@ def difference(each: Difference) -> str:
     """Return what changes in a property, on one line."""
     old, new = (text.shown(value) for value in (each.old, each.new))
     if each.old is None:
-        return f'{each.path}: {new}'
-    if each.new is None:
-        return f'{each.path}: {old} goes'
-    return f'{each.path}: {old} -> {new}'
+        change = new
+    elif each.new is None:
+        change = f'{old} goes'
+    else:
+        change = f'{old} -> {new}'
+    return f'{each.path}: {change}{" (forces the replacement)" if each.replaces else ""}'
 
 
 def end_of(run: Run) -> str:

@@ -100,7 +100,7 @@ def _made(context: Context, wish: Wish) -> Run:
         return _ended(context, wish, _created(context, wish, preview=False))
     if context.client.can_preview_new():
         return _made_by_preview(context, wish)
-    context.say(f'{wish.name} is new. This service shows no preview of new stacks.')
+    context.warn(f'{wish.name} is new. This service shows no preview of new stacks.')
     if not asking.agreed(f'Make {wish.name} from {wish.program}?'):
         raise Ended(codes.OTHER, 'Nothing was done.')
     return _ended(context, wish, _created(context, wish, preview=False))
@@ -111,7 +111,7 @@ def _made_by_preview(context: Context, wish: Wish) -> Run:
     if not preview.has_succeeded:
         discard(context, wish.name, wish.timeout)
         watching.succeeded(context, preview)
-    plan.say(context, preview)
+    plan.tell(context, preview)
     if not _agreed(context, wish, f'Make {wish.name}?'):
         raise Ended(codes.OTHER, 'Nothing was made.')
     return _ended(context, wish, _updated(context, wish, preview))
@@ -123,7 +123,7 @@ def _previewed_new(context: Context, wish: Wish) -> Run:
     try:
         return watching.ended(context, run, wish.timeout)
     except (InfraError, Ended):
-        context.say(
+        context.warn(
             f'{wish.name} is there for this preview only. To go on: infra up {wish.name}. '
             f'To discard it: infra destroy {wish.name}'
         )
@@ -186,18 +186,24 @@ def _changed(context: Context, wish: Wish) -> Run:
         )
         preview = watching.ended(context, begun, wish.timeout)
         watching.succeeded(context, preview)
-        plan.say(context, preview)
+        # Whoever is asked must know what about.
+        if not (wish.yes and context.is_silent):
+            plan.tell(context, preview)
         if not wish.yes and not asking.agreed(f'Update {wish.name}?'):
             raise Ended(codes.OTHER, 'Nothing was changed.')
+        _note(context, wish)
         run = _updated(context, wish, preview)
     else:
+        _note(context, wish)
         run = _updated(context, wish)
-    _note(context, wish)
     return _ended(context, wish, run)
 
 
 def _note(context: Context, wish: Wish) -> None:
-    """Have a stack that is updated last and be described as was asked for."""
+    """Have a stack last and be described as was asked for.
+
+    Before its update, which is not to be half of what was asked for where this is refused.
+    """
     if wish.ttl is not None:
         context.client.set_time(wish.name, wish.ttl)
     if wish.description is not None:
