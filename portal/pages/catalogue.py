@@ -29,7 +29,8 @@ class Catalogue:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         caller = asking.caller(req)
         text = asking.query(req, 'q').strip()
-        known = [p for p in self._platform.catalogue.programs() if caller.may_use(p.name)]
+        usable = [p for p in self._platform.catalogue.programs() if caller.may_use(p.name)]
+        known = sorted(usable, key=lambda program: program.title.lower())
         groups: dict[str, list[Card]] = {}
         for program in known:
             if text.lower() in f'{program.title} {program.name} {program.description}'.lower():
