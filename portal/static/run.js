@@ -105,6 +105,7 @@ if (live && log) {
       return;
     }
     const part = request.response.getElementById('log');
+    if (failures) news.textContent = '';
     failures = 0;
     append(part.textContent);
     if (!ended) redraw(fresh);
@@ -126,7 +127,11 @@ if (live && log) {
     }
     // What can be done now is on the page as it is for a run that has ended.
     if (!selects() && !log.contains(document.activeElement)) location.reload();
-    else document.getElementById('again').textContent = 'It has ended: show the result';
+    else {
+      const link = document.getElementById('again');
+      link.textContent = 'It has ended: show the result';
+      link.classList.remove('hidden');
+    }
   }
 
   function lost() {
@@ -149,6 +154,7 @@ if (live && log) {
   });
   document.querySelector('.log .tools').prepend(wrap);
 
+  document.getElementById('again')?.classList.toggle('hidden', true);
   if (!log.dataset.complete) {
     if (!ended) toEnd();
     again(ended ? 0 : 300);
