@@ -7,6 +7,8 @@ if (live && log) {
   const started = Date.now();
   const ended = Boolean(document.getElementById('progress').dataset.ended);
   const follow = document.createElement('button');
+  // Without this script, the way to see what is new.
+  const link = document.getElementById('again');
   let next = Number(log.dataset.next);
   let failures = 0;
   let unread = 0;
@@ -14,6 +16,7 @@ if (live && log) {
   let timer = 0;
   let isAsking = false;
 
+  if (link) link.hidden = true;
   follow.type = 'button';
   follow.className = 'follow';
   follow.hidden = true;
@@ -127,10 +130,9 @@ if (live && log) {
     }
     // What can be done now is on the page as it is for a run that has ended.
     if (!selects() && !log.contains(document.activeElement)) location.reload();
-    else {
-      const link = document.getElementById('again');
+    else if (link) {
       link.textContent = 'It has ended: show the result';
-      link.classList.remove('hidden');
+      link.hidden = false;
     }
   }
 
@@ -154,7 +156,6 @@ if (live && log) {
   });
   document.querySelector('.log .tools').prepend(wrap);
 
-  document.getElementById('again')?.classList.toggle('hidden', true);
   if (!log.dataset.complete) {
     if (!ended) toEnd();
     again(ended ? 0 : 300);
