@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,9 @@ from tests.records import ANNA, BEN, OPERATOR, READER, Site, order, vault
 from web.identity import Caller
 
 LIMITED = Caller('anna', 'operator', frozenset({'other'}))
-RESOURCES = [{'urn': 'u', 'type': 't', 'name': 'n', 'id': None, 'parent': None, 'depends_on': []}]
+RESOURCES: list[dict[str, Any]] = [
+    {'urn': 'u', 'type': 't', 'name': 'n', 'id': None, 'parent': None, 'depends_on': []}
+]
 
 
 @pytest.fixture
