@@ -79,6 +79,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         long = [item for item in items if takes_long(item)]
         items[:] = [item for item in items if not takes_long(item)]
         config.hook.pytest_deselected(items=long)
+    # Their files are the shortest ones, so that at the end all processes have something to do.
+    items.sort(key=lambda item: 'unit' in item.path.parts)
 
 
 def takes_long(item: pytest.Item) -> bool:
