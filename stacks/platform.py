@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -27,6 +28,10 @@ from stacks.store.database import Database
 from stacks.store.stacks import Row
 from stacks.vault import Vault
 
+# Of runs; another text is none, and databases need not be asked.
+RUN_ID = re.compile('[a-z0-9_]{1,40}')
+# Of a run's number, as large as databases have them.
+MOST_DIGITS = 9
 # Seconds between two looks at a run that another host may do.
 LOOK_EVERY = 0.25
 
@@ -312,7 +317,7 @@ class Platform:
 
 def _visible_run(connection: sa.Connection, caller: Caller, run_id: str) -> Row:
     permissions.insist_on_role(caller, 'reader')
-    row = runs.by_id(connection, run_id)
+    row = runs.by_id(connection, run_id) if RUN_ID.fullmatch(run_id) else None
     if row is None or not caller.may_use(row.program):
         raise NotFoundError('There is no run of this id.')
     return row
@@ -321,7 +326,7 @@ def _visible_run(connection: sa.Connection, caller: Caller, run_id: str) -> Row:
 def _number(cursor: str | None) -> int | None:
     if cursor is None:
         return None
-    _insist_on_cursor(cursor.isascii() and cursor.isdigit() and len(cursor) < 19)
+    _insist_on_cursor(cursor.isascii() and cursor.isdigit() and len(cursor) <= MOST_DIGITS)
     return int(cursor)
 
 
