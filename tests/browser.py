@@ -71,10 +71,11 @@ class Person:
 
     context: BrowserContext
     page: Page
+    has_scripts: bool = True
     problems: list[str] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
-    _lost: list[Response] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
 
     def go(self, path: str) -> int:
         """Open a page of the service; return the status of its answer."""
@@ -102,7 +103,7 @@ class Person:
             # Redirects have none, and so has what the browser still had.
             body = b'' if 300 <= response.status < 400 else response.body()
         except Error:
-            self._lost.append(response)
+            self.lost.append(response.url)
             return
         request = response.request
         self.answers.append(
@@ -166,7 +167,8 @@ def person(
     context.set_default_timeout(PATIENCE * 1000)
     try:
         context.add_init_script(TELL_VIOLATIONS)
-        found = Person(context, context.new_page())
+        has_scripts = options.get('java_script_enabled', True)
+        found = Person(context, context.new_page(), has_scripts)
         found.watch(found.page)
         context.on('response', found.hear)
         yield found

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from tests.browser import Person
+from tests.platform import TOKEN
+
 Attributes = dict[str, str]
 
 # A whole page is sent at once, without a thread that waits for whoever takes it in slowly.
@@ -68,6 +71,23 @@ def read(text: str) -> Document:
     found.feed(text)
     found.close()
     return found
+
+
+def assert_well_made(ann: Person, url: str) -> None:
+    """Assert that all that somebody was answered was as it must be, and had no secret in it.
+
+    url: of the service, as there are other pages too.
+    """
+    answers = [each for each in ann.answers if each.url.startswith(url)]
+    assert answers
+    for each in answers:
+        policy = each.headers.get('content-security-policy', '')
+        assert policy.startswith(POLICY), (each.url, policy)
+        # Of these, a script takes parts.
+        if each.is_page and '/live' not in each.url:
+            assert not flaws(each.text), (each.method, each.url, flaws(each.text))
+    assert [each.url for each in answers if TOKEN in each.text] == []
+    assert ann.lost == []
 
 
 def flaws(text: str) -> list[str]:
