@@ -75,7 +75,7 @@ class Person:
     problems: list[str] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
+    _missed: list[Response] = field(default_factory=list)
 
     def go(self, path: str) -> int:
         """Open a page of the service; return the status of its answer."""
@@ -100,15 +100,17 @@ class Person:
         """Take down an answer."""
         self.requests.append(response.request)
         try:
-            # Redirects have none, and so has what the browser still had.
-            body = b'' if 300 <= response.status < 400 else response.body()
+            self._take(response, b'' if 300 <= response.status < 400 else response.body())
         except Error:
-            self.lost.append(response.url)
-            return
-        request = response.request
-        self.answers.append(
-            Answer(request.method, response.url, response.status, response.headers, body)
-        )
+            # The browser went on to another page before it could be asked.
+            self._missed.append(response)
+
+    def catch_up(self) -> None:
+        """Ask again for those answers whose content was missed."""
+        while self._missed:
+            response = self._missed.pop()
+            assert response.request.method == 'GET', response.url
+            self._take(response, self.context.request.get(response.url).body())
 
     def pages(self) -> list[Answer]:
         """Return the documents that were answered so far."""
@@ -123,6 +125,10 @@ class Person:
     def width(self) -> int:
         """Return how many pixels the page takes from left to right."""
         return int(self.page.evaluate('document.documentElement.scrollWidth'))
+
+    def _take(self, response: Response, body: bytes) -> None:
+        method = response.request.method
+        self.answers.append(Answer(method, response.url, response.status, response.headers, body))
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type not in ('error', 'warning'):
