@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.browser import person
+from tests.portal.elsewhere import served
 from tests.service import serving
 
 POLICY = "default-src 'none'; script-src 'self'; img-src 'self'"
@@ -48,7 +45,7 @@ def test_page(browser: Browser, tmp_path: Path) -> None:
 def test_wrong(browser: Browser, body: str) -> None:
     """What a page must not do fails the test that sees it."""
     with (
-        served(body) as url,
+        served(page(body), POLICY) as url,
         pytest.raises(AssertionError, match=WRONG[body]),
         person(browser, url) as ann,
     ):
@@ -57,39 +54,17 @@ def test_wrong(browser: Browser, body: str) -> None:
 
 def test_missing_page(browser: Browser) -> None:
     """A page that is an error is not wrong by that."""
-    with served('') as url, person(browser, url) as ann:
+    with served(page(''), POLICY) as url, person(browser, url) as ann:
         assert ann.go('/missing') == 404
 
 
 def test_violations(browser: Browser) -> None:
     """What those cannot use who do not see a page is told, under a strict policy too."""
-    with served('<input><h1>x</h1>') as url, person(browser, url) as ann:
+    with served(page('<input><h1>x</h1>'), POLICY) as url, person(browser, url) as ann:
         ann.go('/')
         assert 'Form elements must have labels' in str(ann.violations())
 
 
-@contextmanager
-def served(body: str) -> Iterator[str]:
-    """Serve a page with this body under a strict policy; yield its URL."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            is_page = self.path == '/'
-            text = f'<!doctype html><title>x</title>{body}' if is_page else SCRIPTS.get(self.path)
-            self.send_response(404 if text is None else 200)
-            self.send_header('Content-Type', 'text/html' if is_page else 'text/javascript')
-            self.send_header('Content-Security-Policy', POLICY)
-            self.end_headers()
-            self.wfile.write((text or '').encode())
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(('127.0.0.1', 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f'http://127.0.0.1:{server.server_port}'
-        finally:
-            server.shutdown()
-            thread.join()
+def page(body: str) -> dict[str, str]:
+    """Return a page, and the scripts that it may have, by their paths."""
+    return {'/': f'<!doctype html><title>x</title>{body}', **SCRIPTS}
