@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,6 +20,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
+    expect,
     sync_playwright,
 )
 
@@ -41,7 +42,7 @@ AXE = """async options => {
     return found.violations.map(({id, help, nodes}) =>
         `${id}: ${help}: ${nodes.map(node => node.html.slice(0, 200)).join(' | ')}`)
 }"""
-AXE_RULES = {'runOnly': ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}
+AXE_TAGS = ('wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice')
 
 
 @dataclass(frozen=True)
@@ -116,10 +117,14 @@ class Person:
         """Return the documents that were answered so far."""
         return [answer for answer in self.answers if answer.is_page]
 
-    def violations(self) -> list[str]:
-        """Return what axe has to say of the page as it is now."""
-        self.page.evaluate(_axe())
-        found: list[str] = self.page.evaluate(AXE, AXE_RULES)
+    def violations(self, rules: Sequence[str] = AXE_TAGS) -> list[str]:
+        """Return what axe has to say of the page as it is now.
+
+        rules: names of axe's rules, or its tags, which stand for many.
+        """
+        if not self.page.evaluate('"axe" in window'):
+            self.page.evaluate(_axe())
+        found: list[str] = self.page.evaluate(AXE, {'runOnly': list(rules)})
         return [f'{self.page.url}: {each}' for each in found]
 
     def width(self) -> int:
@@ -149,6 +154,7 @@ def chromium() -> Iterator[Browser]:
     executable = any_of(BROWSERS)
     if executable is None:
         pytest.skip(f'no browser is here: {" or ".join(BROWSERS)}')
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=['--disable-gpu'])
         try:

@@ -17,8 +17,6 @@ from tests.platform import TOKEN, Site, inputs
 from tests.portal.markup import assert_well_made
 from tests.portal.serving import portal
 
-expect.set_options(timeout=PATIENCE * 1000)
-
 
 @pytest.fixture(scope='module')
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
