@@ -117,10 +117,12 @@ def test_long_log(browser: Browser, site: Site) -> None:
     with person(browser, site.service.url, java_script_enabled=False) as bob:
         bob.go(path)
         parts = [bob.page.locator('#log').text_content() or '']
-        while (more := bob.page.get_by_role('link', name='Next part of the log')).count():
-            more.click()
+        for _ in range(4):
+            bob.page.get_by_role('link', name='Next part of the log').click()
             parts.append(bob.page.locator('#log').text_content() or '')
-        assert ''.join(parts) == whole
+        assert whole.startswith(''.join(parts))
+        bob.page.get_by_role('link', name='From the beginning').click()
+        assert bob.page.locator('#log').text_content() == parts[0]
         assert_well_made(bob, site.service.url)
 
 
