@@ -11,77 +11,76 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
-from tests.browser import NARROW, WIDE, chromium, person
+from tests.browser import Person, chromium, person
 from tests.doers import await_that
 from tests.paths import ROOT
 from tests.platform import Client, Site, inputs
 from tests.portal.serving import portal_with_tokens
 
-Looks = Mapping[str, tuple[tuple[int, int], str]]
 
-PHONE = (390, 844)
-LOOKS: Looks = {
-    'light': (WIDE, 'light'),
-    'dark': (WIDE, 'dark'),
-    'phone': (PHONE, 'light'),
-    'narrow-dark': (NARROW, 'dark'),
+class Look(NamedTuple):
+    """How somebody looks at pages; tallest: what is below is cut off."""
+
+    width: int
+    tallest: int
+    scheme: Literal['light', 'dark']
+
+
+LOOKS = {
+    'light': Look(1000, 1600, 'light'),
+    'dark': Look(1000, 1600, 'dark'),
+    'phone': Look(390, 1600, 'light'),
+    'narrow-dark': Look(320, 1600, 'dark'),
 }
-# What the documents show.
+# What the documents show, each so far down.
 SHOWN = {
-    *('catalogue-light', 'form-light', 'preview-light', 'run-busy-light', 'run-failed-light'),
-    *('stack-light', 'stack-dark', 'stacks-light', 'stacks-phone', 'destroy-light'),
+    **{'catalogue-light': 700, 'form-light': 1200, 'preview-light': 1200, 'run-busy-light': 900},
+    **{'run-failed-light': 900, 'stack-light': 900, 'stack-dark': 900, 'stacks-light': 600},
+    **{'stacks-phone': 844, 'destroy-light': 800},
 }
-# The longest picture; what is below is cut off.
-TALLEST = 1600
 PAGE = '<!doctype html>\n<title>Autumn sale</title>\n<h1>Autumn sale</h1>\n<p>From Monday.</p>\n'
 
 
-def take(folder: Path, wanted: set[str] | None = None) -> None:
+def take(folder: Path, wanted: Mapping[str, int] | None = None) -> None:
     """Write pictures into a folder.
 
-    wanted: which ones; all when None.
+    wanted: which ones, each with how far down it goes; all when None.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as temporary,
         portal_with_tokens(Path(temporary)) as (site, tokens),
-        chromium() as browser,
         _filled(site, Client(site.service.url, tokens['ulla'])) as paths,
+        chromium() as browser,
     ):
-        for look, (size, scheme) in LOOKS.items():
-            names = {name: f'{name}-{look}' for name in paths}
-            if wanted is None or wanted & set(names.values()):
-                chosen = {
-                    paths[name]: folder / f'{full}.png'
-                    for name, full in names.items()
-                    if wanted is None or full in wanted
-                }
-                _take(browser, site.service.url, tokens['ulla'], chosen, size, scheme)
+        for name, look in LOOKS.items():
+            with _signed_in(browser, site.service.url, look, tokens['ulla']) as ulla:
+                for page, path in paths.items():
+                    full = f'{page}-{name}'
+                    if wanted is None or full in wanted:
+                        tallest = wanted[full] if wanted else look.tallest
+                        _take(ulla.page, path, look.width, tallest, folder / f'{full}.png')
 
 
-def _take(
-    browser: Browser,
-    url: str,
-    token: str,
-    chosen: Mapping[str, Path],
-    size: tuple[int, int],
-    scheme: Any,
-) -> None:
-    with person(browser, url, size, color_scheme=scheme, reduced_motion='reduce') as ulla:
-        for path, file in chosen.items():
-            ulla.go(path)
-            if path == '/portal/login':
-                ulla.page.screenshot(path=file)
-                ulla.page.get_by_label('Access token').fill(token)
-                ulla.page.get_by_role('button', name='Sign in').click()
-                continue
-            height = int(ulla.page.evaluate('document.documentElement.scrollHeight'))
-            clip = {'x': 0, 'y': 0, 'width': size[0], 'height': min(height, TALLEST)}
-            ulla.page.screenshot(path=file, full_page=True, clip=clip)  # type: ignore[arg-type]
+@contextmanager
+def _signed_in(browser: Browser, url: str, look: Look, token: str) -> Iterator[Person]:
+    options = {'color_scheme': look.scheme, 'reduced_motion': 'reduce'}
+    with person(browser, url, (look.width, 700), **options) as found:
+        found.go('/portal')
+        found.page.get_by_label('Access token').fill(token)
+        found.page.get_by_role('button', name='Sign in').click()
+        yield found
+
+
+def _take(page: Page, path: str, width: int, tallest: int, file: Path) -> None:
+    page.goto(path)
+    height = int(page.evaluate('document.documentElement.scrollHeight'))
+    clip = {'x': 0, 'y': 0, 'width': width, 'height': min(height, tallest)}
+    page.screenshot(path=file, full_page=True, clip=clip)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -120,7 +119,6 @@ def _filled(site: Site, ulla: Client) -> Iterator[dict[str, str]]:
 
 def _pages(**runs: Mapping[str, Any]) -> dict[str, str]:
     found = {
-        'login': '/login',
         'catalogue': '',
         'form': '/programs/static-site/new',
         'stacks': '/stacks',

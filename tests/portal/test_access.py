@@ -142,6 +142,35 @@ def test_other_site(browser: Browser, site: Site, tokens: Mapping[str, str]) -> 
     assert site.client.get('/stacks/ullas')['description'] != 'forged'
 
 
+def test_odd_forms(browser: Browser, site: Site, tokens: Mapping[str, str]) -> None:
+    """Forms that no page sends are refused in words, and are no failure of the service."""
+    odd: dict[str, dict[str, str | float | bool]] = {
+        'edit': {'version': '9' * 5000, 'input-names': ''},
+        'runs': {'operation': 'none', 'preview': 'x' * 5000},
+        'change': {'ttl': '9' * 5000 + 'd', 'protected': 'perhaps'},
+        'reveal': {'output': '\x00'},
+        'destroy': {},
+    }
+    with signing_in(browser, site, tokens) as ulla:
+        ulla.go('/portal')
+        sign_in(ulla, tokens['ulla'])
+        for path, fields in odd.items():
+            answer = ulla.context.request.post(f'/portal/stacks/ullas/{path}', form=fields)
+            assert 400 <= answer.status < 500, (path, answer.status)
+            assert '<h1>' in answer.text(), path
+        for kind, body in (
+            ('application/json', '{}'),
+            ('application/x-www-form-urlencoded', '%ff'),
+        ):
+            answer = ulla.context.request.post(
+                '/portal/stacks/ullas/change', data=body.encode(), headers={'Content-Type': kind}
+            )
+            assert 400 <= answer.status < 500, kind
+        large: dict[str, str | float | bool] = {'description': 'x' * 100_000}
+        answer = ulla.context.request.post('/portal/stacks/ullas/change', form=large)
+        assert answer.status == 413
+
+
 def test_behind_tls(
     browser: Browser, site: Site, tokens: Mapping[str, str], tmp_path: Path
 ) -> None:

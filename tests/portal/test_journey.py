@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,66 +110,69 @@ def test_site(ann: Person, site: Site) -> None:
     expect(page.get_by_role('link', name='homepage')).to_have_count(0)
 
 
-def test_cancel(ann: Person, site: Site) -> None:
-    """A slow run is watched live, left and come back to, cancelled, and completed by another."""
-    page = ann.page
-    slow = site.files / 'slow'
-    slow.touch()
-    fill_files(ann, 'slowly', 'one', 'two')
-    page.get_by_role('button', name='Create without preview').click()
-    await_that((site.files / 'waiting-create').exists)
-    expect(page.locator('#progress')).to_have_attribute('data-state', 'running')
-    expect(page.locator('#log')).to_contain_text('one creating')
-    page.reload()
-    page.get_by_role('link', name='slowly').first.click()
-    expect(page.get_by_role('status').first).to_contain_text('nothing else can be started')
-    expect(page.get_by_role('button', name='Look now')).to_have_count(0)
-    page.go_back()
-    expect(page.locator('#log')).to_contain_text('one creating')
-    page.get_by_role('button', name='Cancel run').click()
-    expect(page.get_by_role('button', name='Cancel at once')).to_be_visible()
-    slow.unlink()
-    ended(ann, 'Update', 'slowly')
-    expect(page.locator('#progress')).to_have_attribute('data-state', 'cancelled')
-    assert logged(page) == site.client.log(last_run(site, 'slowly'))
-    page.reload()
-    assert logged(page) == site.client.log(last_run(site, 'slowly'))
-    page.get_by_role('button', name='Try again').click()
-    ended(ann, 'Update', 'slowly')
-    assert site.existing('slowly') == {'one', 'two'}
+@pytest.mark.parametrize('has_scripts', [True, False])
+def test_cancel(browser: Browser, site: Site, has_scripts: bool) -> None:
+    """A slow run is watched, left and come back to, cancelled, and completed by another one."""
+    with visiting(browser, site, has_scripts) as ann, marked(site, 'slow') as slow:
+        page = ann.page
+        fill_files(ann, 'slowly', 'one', 'two')
+        page.get_by_role('button', name='Create without preview').click()
+        await_that((site.files / 'waiting-create').exists)
+        shown(ann, 'one creating')
+        page.reload()
+        expect(page.locator('#progress')).to_have_attribute('data-state', 'running')
+        page.get_by_role('link', name='slowly').first.click()
+        expect(page.get_by_role('status').first).to_contain_text('nothing else can be started')
+        expect(page.get_by_role('button', name='Look now')).to_have_count(0)
+        page.go_back()
+        shown(ann, 'one creating')
+        page.get_by_role('button', name='Cancel run').click()
+        expect(page.get_by_role('button', name='Cancel at once')).to_be_visible()
+        slow.unlink()
+        ended(ann, 'Update', 'slowly')
+        expect(page.locator('#progress')).to_have_attribute('data-state', 'cancelled')
+        assert logged(page) == site.client.log(last_run(site, 'slowly'))
+        page.reload()
+        assert logged(page) == site.client.log(last_run(site, 'slowly'))
+        page.get_by_role('button', name='Try again').click()
+        ended(ann, 'Update', 'slowly')
+        assert site.existing('slowly') == {'one', 'two'}
     site.client.done(site.client.destroy('slowly'))
 
 
 def test_live(ann: Person, site: Site) -> None:
-    """What a run says appears by itself, each line once, and at last what can be done then."""
-    slow = site.files / 'slow'
-    slow.touch()
-    fill_files(ann, 'alive', 'one', 'two')
-    ann.page.get_by_role('button', name='Create without preview').click()
-    await_that((site.files / 'waiting-create').exists)
-    slow.unlink()
-    progress = ann.page.locator('#progress')
-    expect(progress).to_have_attribute('data-state', 'succeeded')
-    expect(progress).to_contain_text('2 created')
-    expect(ann.page.get_by_role('link', name='Go to alive')).to_be_visible()
-    expect(ann.page.get_by_role('button', name='Cancel')).to_have_count(0)
-    expect(ann.page.get_by_text('Refresh')).to_have_count(0)
-    assert logged(ann.page) == site.client.log(last_run(site, 'alive'))
+    """What is pressed twice is done once; after a lost connection each line is there once."""
+    ann.forgiven.append('net::ERR_INTERNET_DISCONNECTED')
+    page = ann.page
+    with marked(site, 'slow'):
+        fill_files(ann, 'alive', 'one', 'two')
+        page.get_by_role('button', name='Create without preview').dblclick()
+        await_that((site.files / 'waiting-create').exists)
+        shown(ann, 'one creating')
+        ann.context.set_offline(True)
+        expect(page.locator('#news')).to_contain_text('Connection lost')
+    site.client.ended(last_run(site, 'alive'))
+    ann.context.set_offline(False)
+    ended(ann, 'Update', 'alive')
+    expect(page.locator('#progress')).to_contain_text('2 created')
+    expect(page.get_by_role('link', name='Go to alive')).to_be_visible()
+    expect(page.get_by_role('button', name='Cancel')).to_have_count(0)
+    expect(page.get_by_text('Refresh')).to_have_count(0)
+    assert logged(page) == site.client.log(last_run(site, 'alive'))
+    assert len(site.client.get('/runs?stack=alive')['items']) == 1
     site.client.done(site.client.destroy('alive'))
 
 
 def test_failing(ann: Person, site: Site) -> None:
     """A run that fails says first what failed and why, and can be tried again."""
-    mark = site.files / 'fail-create'
-    mark.touch()
-    fill_files(ann, 'failing', 'x')
-    ann.page.get_by_role('button', name='Create without preview').click()
-    ended(ann, 'Update', 'failing')
+    with marked(site, 'fail-create'):
+        fill_files(ann, 'failing', 'x')
+        ann.page.get_by_role('button', name='Create without preview').click()
+        ended(ann, 'Update', 'failing')
     main = ann.page.get_by_role('main').inner_text()
     assert 'x failed' in main
     assert main.index('the file cannot be created, says the test') < main.index('Log')
     assert ann.page.title().startswith('Failed: ')
-    mark.unlink()
     ann.page.get_by_role('button', name='Try again').click()
     ended(ann, 'Update', 'failing')
     assert site.existing('failing') == {'x'}
@@ -250,6 +254,18 @@ def visiting(browser: Browser, site: Site, has_scripts: bool = True) -> Iterator
         assert_well_made(found, site.service.url)
 
 
+@contextmanager
+def marked(site: Site, name: str) -> Iterator[Path]:
+    """Have the program of files be slow, or fail, until the mark is removed."""
+    mark = site.files / name
+    (site.files / 'waiting-create').unlink(missing_ok=True)
+    mark.touch()
+    try:
+        yield mark
+    finally:
+        mark.unlink(missing_ok=True)
+
+
 def fill_files(ann: Person, name: str, *names: str) -> None:
     """Fill in the form of the program of files, with the planted secret."""
     ann.go('/portal/programs/files/new')
@@ -263,12 +279,24 @@ def ended(ann: Person, operation: str, name: str, tab: Page | None = None) -> No
     page = tab or ann.page
     expect(page.get_by_role('heading', level=1)).to_contain_text(operation)
     expect(page.get_by_role('heading', level=1)).to_contain_text(name)
-    if not ann.has_scripts:
-        ends_at = time.monotonic() + PATIENCE
-        while page.locator('#progress').get_attribute('data-ended') != 'yes':
-            assert time.monotonic() < ends_at, page.get_by_role('main').inner_text()
-            page.get_by_role('link', name='Refresh').click()
+    asked_until(ann, lambda: page.locator('#progress[data-ended=yes]').count() > 0, page)
     expect(page.locator('#progress')).to_have_attribute('data-ended', 'yes')
+    # What can be done then is on the page once it is made anew.
+    expect(page.get_by_role('link', name='Refresh')).to_have_count(0)
+
+
+def shown(ann: Person, text: str) -> None:
+    """Wait at the page of a run until its log has something."""
+    asked_until(ann, lambda: text in logged(ann.page), ann.page)
+    expect(ann.page.locator('#log')).to_contain_text(text)
+
+
+def asked_until(ann: Person, holds: Callable[[], bool], page: Page) -> None:
+    """Where no script asks how the run is, ask for it by hand, until something holds."""
+    ends_at = time.monotonic() + PATIENCE
+    while not ann.has_scripts and not holds():
+        assert time.monotonic() < ends_at, page.get_by_role('main').inner_text()
+        page.get_by_role('link', name='Refresh').click()
 
 
 def destroy(ann: Person, name: str) -> None:
