@@ -20,10 +20,9 @@ STACKS = (LONG, 'broken', 'planned', 'guarded', 'busy')
 def fill(site: Site) -> Iterator[None]:
     """Have awkward stacks: large, failed, planned, protected and drifted, and one in mid-run."""
     client = site.client
-    given = {'text': HOSTILE, 'lines': LINES}
     more = {'description': DESCRIPTION[:1000], 'ttl': '8h'}
-    client.done(client.create(LONG, given, 'awkward', **more))
-    client.ended(client.create('broken', {**given, 'fails': True}, 'awkward'))
+    client.done(client.create(LONG, {'text': HOSTILE, 'lines': LINES}, 'awkward', **more))
+    client.ended(client.create('broken', {'text': HOSTILE, 'fails': True}, 'awkward'))
     client.done(client.start(LONG, 'preview', inputs={'text': f'other {HOSTILE}', 'parts': 250}))
     client.done(client.create('planned', inputs('a', 'b'), preview=True))
     client.done(client.create('guarded', inputs('a')))

@@ -19,6 +19,17 @@ from tests.platform import TOKEN, Site, inputs
 from tests.portal.markup import assert_well_made
 from tests.portal.serving import portal
 
+FOCUS = """() => {
+    const at = document.activeElement
+    const box = at.getBoundingClientRect(), style = getComputedStyle(at)
+    return {
+        name: (at.labels?.[0] || at).textContent.trim() || at.getAttribute('aria-label'),
+        place: [...document.querySelectorAll('*')].indexOf(at),
+        isSeen: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2
+            && box.width > 0 && box.left >= 0 && box.bottom > 0 && box.top < innerHeight,
+    }
+}"""
+
 
 @pytest.fixture(scope='module')
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -248,6 +259,35 @@ def test_drift(ann: Person, site: Site) -> None:
     site.client.done(site.client.destroy('drifting'))
 
 
+def test_keyboard(browser: Browser, site: Site) -> None:
+    """A stack is ordered with the keyboard alone, from the top down, and one sees where one is."""
+    with visiting(browser, site) as ann:
+        page = ann.page
+        tab_to(page, 'Skip to the content')
+        page.keyboard.press('Enter')
+        expect(page.locator('main')).to_be_focused()
+        tab_to(page, 'Passwords')
+        page.keyboard.press('Enter')
+        expect(page.get_by_role('heading', level=1)).to_have_text('Passwords')
+        tab_to(page, 'Name of the stack')
+        page.keyboard.press('Control+A')
+        page.keyboard.type('by-keyboard')
+        tab_to(page, 'Accounts')
+        page.keyboard.type('ann')
+        tab_to(page, 'Optional inputs (2, all with defaults)')
+        page.keyboard.press('Enter')
+        tab_to(page, 'Length (optional)')
+        tab_to(page, 'Preview')
+        page.keyboard.press('Enter')
+        expect(page.get_by_role('heading', level=1)).to_have_text('Preview of by-keyboard')
+        expect(page.get_by_role('button', name='Create by-keyboard')).to_be_visible()
+        tab_to(page, 'Create by-keyboard')
+        page.keyboard.press('Enter')
+        expect(page.get_by_role('heading', level=1)).to_have_text('Update of by-keyboard')
+        expect(page.locator('#progress')).to_have_attribute('data-state', 'succeeded')
+        site.client.done(site.client.destroy('by-keyboard'))
+
+
 @contextmanager
 def visiting(browser: Browser, site: Site, has_scripts: bool = True) -> Iterator[Person]:
     """Yield somebody at the catalogue; then look through all that they were answered."""
@@ -330,3 +370,19 @@ def last_run(site: Site, name: str) -> dict[str, Any]:
     """Return the last run of a stack."""
     found: dict[str, Any] = site.client.get(f'/runs?stack={name}&limit=1')['items'][0]
     return found
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Go on by the Tab key to something of this name; what comes before is higher on the page."""
+    place = page.evaluate(FOCUS)['place']
+    passed: list[str] = []
+    for _ in range(60):
+        page.keyboard.press('Tab')
+        at = page.evaluate(FOCUS)
+        assert at['isSeen'], at
+        assert at['place'] > place, (at, passed)
+        place = at['place']
+        if at['name'] == name:
+            return
+        passed.append(at['name'])
+    raise AssertionError(f'{name} is not among {passed}')
