@@ -41,6 +41,7 @@ bench-quick: setup
 
 # What docs/portal/ shows of the portal.
 pictures: setup
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-bench.txt
 	$(BIN)/python -m tests.portal.pictures
 
 lint: setup

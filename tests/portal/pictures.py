@@ -9,10 +9,11 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tests.browser import Person, chromium, person
@@ -36,6 +37,7 @@ LOOKS = {
     'phone': Look(390, 1600, 'light'),
     'narrow-dark': Look(320, 1600, 'dark'),
 }
+COLOURS = 128
 # What the documents show, each so far down.
 SHOWN = {
     **{'catalogue-light': 700, 'form-light': 1200, 'preview-light': 1200, 'run-busy-light': 900},
@@ -57,13 +59,15 @@ def take(folder: Path, wanted: Mapping[str, int] | None = None) -> None:
         _filled(site, Client(site.service.url, tokens['ulla'])) as paths,
         chromium() as browser,
     ):
+        catalogue = Path(temporary) / 'programs'
         for name, look in LOOKS.items():
             with _signed_in(browser, site.service.url, look, tokens['ulla']) as ulla:
                 for page, path in paths.items():
                     full = f'{page}-{name}'
                     if wanted is None or full in wanted:
                         tallest = wanted[full] if wanted else look.tallest
-                        _take(ulla.page, path, look.width, tallest, folder / f'{full}.png')
+                        with _without_tests(catalogue) if page == 'catalogue' else nullcontext():
+                            _take(ulla.page, path, look.width, tallest, folder / f'{full}.png')
 
 
 @contextmanager
@@ -76,11 +80,30 @@ def _signed_in(browser: Browser, url: str, look: Look, token: str) -> Iterator[P
         yield found
 
 
+@contextmanager
+def _without_tests(programs: Path) -> Iterator[None]:
+    """Have the catalogue only offer what it does where there are no tests."""
+    links = {
+        each: each.readlink() for each in programs.iterdir() if 'tests' in str(each.readlink())
+    }
+    for each in links:
+        each.unlink()
+    try:
+        yield
+    finally:
+        for each, target in links.items():
+            each.symlink_to(target)
+
+
 def _take(page: Page, path: str, width: int, tallest: int, file: Path) -> None:
     page.goto(path)
     height = int(page.evaluate('document.documentElement.scrollHeight'))
     clip = {'x': 0, 'y': 0, 'width': width, 'height': min(height, tallest)}
     page.screenshot(path=file, full_page=True, clip=clip)  # type: ignore[arg-type]
+    # A page has few colours: as many bytes as it needs for these are a third.
+    with Image.open(file) as image:
+        small = image.convert('RGB').quantize(COLOURS, dither=Image.Dither.NONE)
+    small.save(file, optimize=True)
 
 
 @contextmanager
