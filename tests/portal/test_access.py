@@ -75,6 +75,28 @@ def test_session(browser: Browser, site: Site, tokens: Mapping[str, str]) -> Non
         assert old.status == 401
 
 
+def test_signed_out_meanwhile(browser: Browser, site: Site, tokens: Mapping[str, str]) -> None:
+    """A page that watches a run says so when one has signed out in another tab; the run goes on."""
+    slow = site.files / 'slow'
+    slow.touch()
+    ulla = Client(site.service.url, tokens['ulla'])
+    run = ulla.create('watched', inputs('a'))
+    try:
+        with signing_in(browser, site, tokens) as ann:
+            ann.go(f'/portal/runs/{run["id"]}')
+            sign_in(ann, tokens['ulla'])
+            expect(ann.page.get_by_role('heading', level=1)).to_have_text('Update of watched')
+            other = ann.another_tab()
+            other.goto('/portal')
+            other.get_by_role('button', name='Sign out').click()
+            expect(ann.page.locator('#news')).to_contain_text('You are not signed in any more')
+            expect(ann.page.get_by_role('heading', level=1)).to_have_text('Update of watched')
+    finally:
+        slow.unlink()
+    ulla.done(run)
+    ulla.done(ulla.destroy('watched'))
+
+
 def test_next(browser: Browser, site: Site, tokens: Mapping[str, str]) -> None:
     """Signing in leads to no other site, whatever the link says."""
     for target in ('//example.org', 'https://example.org/portal', '/\\example.org', '/v1/stacks'):
