@@ -78,6 +78,7 @@ class Person:
     forgiven: list[str] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    _said: list[tuple[str, str]] = field(default_factory=list)
     _missed: list[Response] = field(default_factory=list)
 
     def go(self, path: str) -> int:
@@ -137,13 +138,21 @@ class Person:
         method = response.request.method
         self.answers.append(Answer(method, response.url, response.status, response.headers, body))
 
-    def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type not in ('error', 'warning'):
-            return
-        failed = FAILED.match(message.text)
+    def unforgiven(self) -> list[str]:
+        """Return what has gone wrong so far, without what a test did itself."""
         documents = {each.url for each in self.requests if each.resource_type == 'document'}
-        if not (failed and message.location['url'] in documents):
-            self.problems.append(f'{message.location["url"]}: {message.text}')
+        # A page that is meant to be an error is told as one that failed.
+        said = [
+            f'{url}: {text}'
+            for url, text in self._said
+            if not (FAILED.match(text) and url in documents)
+        ]
+        found = [*self.problems, *said]
+        return [each for each in found if not any(part in each for part in self.forgiven)]
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in ('error', 'warning'):
+            self._said.append((message.location['url'], message.text))
 
     def _on_dialog(self, dialog: Dialog) -> None:
         self.problems.append(f'a dialog: {dialog.message}')
@@ -186,9 +195,7 @@ def person(
         found.watch(found.page)
         context.on('response', found.hear)
         yield found
-        problems = [
-            each for each in found.problems if not any(part in each for part in found.forgiven)
-        ]
+        problems = found.unforgiven()
         assert not problems, '\n'.join(problems)
     finally:
         context.close()
