@@ -124,7 +124,7 @@ def test_random_kills(
     tmp_path: Path, mode: str, rounds: Rounds, record_property: Callable[[str, object], None]
 ) -> None:
     """A signal to a random process at a random moment, round after round."""
-    count = rounds(3, 60) if mode == 'warm' else rounds(1, 12)
+    count = rounds(2, 60) if mode == 'warm' else rounds(1, 12)
     seed = int(os.environ.get('FAULT_SEED', random.SystemRandom().randrange(2**32)))
     print(f'FAULT_SEED={seed}')
     record_property('notes', f'seed {seed}')
