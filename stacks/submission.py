@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from stacks.errors import ConflictError
-from stacks.records import DESTROY, Run
+from stacks.records import DESTROY, PREVIEW, Run
 from stacks.requests import Key
 from stacks.store import runs, stacks
 from stacks.store.stacks import Row
@@ -52,6 +52,8 @@ def note_withdrawn(connection: sa.Connection, run: Row, stack: Row | None) -> No
     if run.started_at is not None:
         # It was put off in its midst.
         stacks.cut_short(connection, stack, run.operation)
+    elif run.operation == PREVIEW:
+        return  # Nothing was to be made by it.
     elif stack.state == 'creating' and not runs.active(connection, stack.id):
         stacks.change(connection, stack.id, state='incomplete')
 
