@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote_plus
 
 import falcon
 
@@ -24,6 +25,8 @@ INTEGER = re.compile('-?[0-9]{1,18}')
 MOST_RADIOS = 5
 # Characters of a text that a form has in it; a longer one is kept unless it is typed anew.
 LONGEST_SHOWN = 8000
+# Bytes of all of them, as a form sends them: it may have 64 KiB.
+ROOM = 40_000
 # By the types of inputs.
 KINDS = {
     'string': 'text',
@@ -78,6 +81,7 @@ def fields(program: Program, values: Mapping[str, Any], is_new: bool) -> list[Fi
     """
     required = program.schema.get('required', [])
     found = []
+    room = ROOM
     for name, schema in program.schema['properties'].items():
         each = Field(
             name=PREFIX + name,
@@ -87,12 +91,17 @@ def fields(program: Program, values: Mapping[str, Any], is_new: bool) -> list[Fi
             is_required=name in required,
         )
         value = values.get(name, schema.get('default'))
+        if value == SECRET and not schema.get('writeOnly'):
+            # It was secret when it was given, and is not told now that it is not.
+            value = None
         each.kind, each.is_json = _fitting(each.kind, value)
         each.options = _options(schema, value)
-        if not is_new and name in values and _is_kept(schema, value):
+        size = len(quote_plus(str(shown(each.kind, value))))
+        if not is_new and name in values and _is_kept(schema, value, size > room):
             each.kept = _kept_words(each.kind, value)
         else:
             each.value = shown(each.kind, value)
+            room -= size
         found.append(each)
     return found
 
@@ -248,9 +257,9 @@ def _options(schema: Mapping[str, Any], value: Any) -> list[Option]:
     return found
 
 
-def _is_kept(schema: Mapping[str, Any], value: Any) -> bool:
+def _is_kept(schema: Mapping[str, Any], value: Any, is_beyond: bool) -> bool:
     is_long = len(str(shown(kind(schema), value))) > LONGEST_SHOWN
-    return value == SECRET if schema.get('writeOnly') else is_long
+    return value == SECRET if schema.get('writeOnly') else is_long or is_beyond
 
 
 def _kept_words(kind: str, value: Any) -> str:

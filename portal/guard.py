@@ -7,10 +7,10 @@ from http import HTTPStatus
 
 import falcon
 
-from portal import cookies, origin, paths
+from portal import cookies, paths
 from settings import Settings
 from stacks.sessions import Sessions, fingerprint
-from web import access, pages
+from web import access, origin, pages
 from web.identity import Caller
 from web.tokens import LOCAL, Tokens
 

@@ -11,7 +11,7 @@ from settings import NAME, Settings
 from stacks import inputs, lifetime, permissions, programs, quotas
 from stacks.catalogue import Catalogue
 from stacks.errors import ChangedError, ConflictError, Flaw, InvalidError, NotFoundError
-from stacks.moments import moment, now
+from stacks.moments import now
 from stacks.program_files import ProgramError
 from stacks.programs import Program
 from stacks.records import (
@@ -205,7 +205,6 @@ class Ordering:
             preview.based_on == row.changed_by
             and preview.digest == digest
             and not runs.active(connection, row.id)
-            and not _has_drifted_since(row, preview)
         )
         if not holds:
             raise ConflictError(
@@ -218,14 +217,6 @@ class Ordering:
 
 def _names(stored: Mapping[str, Any]) -> list[str]:
     return [*stored['plain'], *stored['secret']]
-
-
-def _has_drifted_since(row: Row, preview: Row) -> bool:
-    """Tell whether a look has found changes outside that a preview did not know of."""
-    if not (row.drift and row.drift['changes']):
-        return False
-    # When it was looked at is told in whole seconds.
-    return bool(moment(row.drift['checked_at']) >= preview.started_at.replace(microsecond=0))
 
 
 def flaws_of_description(text: str) -> list[Flaw]:

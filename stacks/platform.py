@@ -207,15 +207,27 @@ class Platform:
                 )
             stacks.remove(connection, row.id)
 
-    def runs(self, caller: Caller, where: RunFilter, limit: int, cursor: str | None) -> Page[Run]:
+    def runs(
+        self,
+        caller: Caller,
+        where: RunFilter,
+        limit: int,
+        cursor: str | None,
+        *,
+        is_brief: bool = False,
+    ) -> Page[Run]:
         """Return runs, the newest first, without their resources.
+
+        is_brief: whether their inputs are left out too, which may be long.
 
         Raises InvalidError when the cursor is none.
         """
         permissions.insist_on_role(caller, 'reader')
         before = _number(cursor)
         with self._records().database.reading() as connection:
-            found = runs.page(connection, where, caller.programs, limit + 1, before)
+            found = runs.page(
+                connection, where, caller.programs, limit + 1, before, is_brief=is_brief
+            )
         is_more = len(found) > limit
         items = [runs.shown(row) for row in found[:limit]]
         return Page(items, str(found[limit - 1].number) if is_more else None)
@@ -252,6 +264,13 @@ class Platform:
 
         Raises NotFoundError, InvalidError when the offset is beyond the end.
         """
+        return self.watch(caller, run_id, offset, limit)[1]
+
+    def watch(self, caller: Caller, run_id: str, offset: int, limit: int) -> tuple[Run, LogPart]:
+        """Return a run, and some of its log of the same moment, as `log` does.
+
+        Raises NotFoundError, InvalidError when the offset is beyond the end.
+        """
         with self._records().database.reading() as connection:
             row = _visible_run(connection, caller, run_id)
             if offset > row.log_size:
@@ -259,7 +278,7 @@ class Platform:
             data = logs.read(connection, run_id, offset, min(limit, row.log_size - offset))
         text, size = logs.whole_lines(data, is_last=offset + len(data) == row.log_size)
         end = offset + size
-        return LogPart(
+        part = LogPart(
             offset=offset,
             next=end,
             text=text,
@@ -267,6 +286,7 @@ class Platform:
             state=row.state,
             resources_done=sum(each['state'] != 'running' for each in row.resources),
         )
+        return runs.shown(row), part
 
     def wait(self, caller: Caller, run_id: str, seconds: float) -> Run:
         """Return a run as soon as it has ended, or it is of no use to wait for that.

@@ -184,7 +184,15 @@ class FakePlatform(Platform):
             raise ConflictError('run-in-progress', 'Another run is on.', active.id)
         return self._begin(caller, name, request)
 
-    def runs(self, caller: Caller, where: RunFilter, limit: int, cursor: str | None) -> Page[Run]:
+    def runs(
+        self,
+        caller: Caller,
+        where: RunFilter,
+        limit: int,
+        cursor: str | None,
+        *,
+        is_brief: bool = False,
+    ) -> Page[Run]:
         self._answer()
         found = [
             replace(each, resources=[])
@@ -208,7 +216,7 @@ class FakePlatform(Platform):
         self._runs[run_id] = replace(run, cancel_requested=True)
         return self._runs[run_id]
 
-    def log(self, caller: Caller, run_id: str, offset: int, limit: int) -> LogPart:
+    def watch(self, caller: Caller, run_id: str, offset: int, limit: int) -> tuple[Run, LogPart]:
         run = self.run(caller, run_id)
         data = self.logs[run_id].encode()
         if offset > len(data):
@@ -216,7 +224,7 @@ class FakePlatform(Platform):
         text = data[offset : offset + limit].decode(errors='ignore')
         end = offset + len(text.encode())
         is_whole = run.has_ended and end == len(data)
-        return LogPart(offset, end, text, is_whole, run.state, len(run.resources))
+        return run, LogPart(offset, end, text, is_whole, run.state, len(run.resources))
 
     def wait(self, caller: Caller, run_id: str, seconds: float) -> Run:
         if self.ends_in_time and not self.run(caller, run_id).has_ended:

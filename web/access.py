@@ -8,7 +8,7 @@ import falcon
 
 from audit import current_caller
 from settings import Settings
-from web import bodies, pages
+from web import bodies, origin, pages
 from web.identity import Caller
 from web.tokens import Tokens
 
@@ -52,6 +52,9 @@ class Middleware:
             return
         if self._hosts is not None and _host(req) not in self._hosts:
             raise falcon.HTTPForbidden(description='This Host is not served here.')
+        if not self._tokens.are_needed:
+            # No token keeps others out, and any page in a browser here may send what it likes.
+            origin.insist_on_own(req)
         if not pages.is_page(req.path):
             admit(req, self._caller(req), self._are_named)
 

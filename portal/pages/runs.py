@@ -25,6 +25,7 @@ from stacks.records import (
     SUCCEEDED,
     UPDATE,
     Caller,
+    LogPart,
     Run,
     Stack,
 )
@@ -32,6 +33,8 @@ from stacks.requests import RunFilter
 
 # Bytes of a log on a page, and in an answer to its script.
 LOG_ON_PAGE, LOG_PART = 10 * 1024, 32 * 1024
+# More than any log has.
+WHOLE_LOG = 2 * 1024 * 1024
 MOST_DIFFERENCES = 8
 # Characters of all rows of a page, about.
 ROOM_FOR_ROWS = 8000
@@ -66,7 +69,7 @@ class Runs:
         state = state if state in RUN_STATES else ''
         where = RunFilter(stack=stack or None, state=state or None, is_kept=bool(stack))
         cursor = asking.query(req, 'cursor') or None
-        found = self._platform.runs(asking.caller(req), where, asking.LIMIT, cursor)
+        found = self._platform.runs(asking.caller(req), where, asking.LIMIT, cursor, is_brief=True)
         chosen = {'state': state} if state else {}
         options = [Option(each, words.RUN_STATES[each].word, each == state) for each in RUN_STATES]
         view = RunsPage(
@@ -88,10 +91,10 @@ class OneRun:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
         caller = asking.caller(req)
-        run = self._platform.run(caller, id)
-        stack = self._stack(caller, run)
         offset = asking.offset(req, 'log')
-        progress = self._progress(caller, run, offset, LOG_ON_PAGE)
+        run, log = self._platform.watch(caller, id, offset, LOG_ON_PAGE)
+        stack = self._stack(caller, run)
+        progress = _progress(run, log)
         outdated = self._outdated(caller, run) if stack else 'The stack is gone.'
         is_mine = stack is not None and may_change(caller, stack)
         view = RunPage(
@@ -112,23 +115,16 @@ class OneRun:
     def on_get_live(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
         """What has changed since the page was made, for its script."""
         caller = asking.caller(req)
-        run = self._platform.run(caller, id)
-        progress = self._progress(caller, run, asking.offset(req, 'log'), LOG_PART)
-        rendering.render(req, resp, 'runs/live.html', progress)
+        run, log = self._platform.watch(caller, id, asking.offset(req, 'log'), LOG_PART)
+        rendering.render(req, resp, 'runs/live.html', _progress(run, log))
 
     def on_get_log(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
         """The whole log, as a file."""
         caller = asking.caller(req)
-        parts, offset = [], 0
-        while True:
-            part = self._platform.log(caller, id, offset, LOG_PART)
-            if part.next == offset:
-                break
-            parts.append(part.text)
-            offset = part.next
+        part = self._platform.log(caller, id, 0, WHOLE_LOG)
         resp.content_type = falcon.MEDIA_TEXT
         resp.downloadable_as = f'{id}.log'
-        resp.text = ''.join(parts)
+        resp.text = part.text
 
     def on_post_cancel(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
         asking.form(req)
@@ -151,15 +147,16 @@ class OneRun:
         if run.operation != UPDATE:
             return []
         where = RunFilter(run.stack, UPDATE, is_kept=True)
-        updates = self._platform.runs(caller, where, asking.LIMIT, None).items
-        earlier = [each for each in updates if each.created_at < run.created_at]
-        return input_changes(earlier[0].inputs, run) if earlier else []
+        updates = self._platform.runs(caller, where, asking.LIMIT, None, is_brief=True).items
+        earlier = next((each for each in updates if each.created_at < run.created_at), None)
+        return input_changes(self._platform.run(caller, earlier.id).inputs, run) if earlier else []
 
     def _outdated(self, caller: Caller, run: Run) -> str:
         """Return why an update cannot be decided by this preview any more."""
         if run.operation != PREVIEW:
             return ''
-        later = self._platform.runs(caller, RunFilter(run.stack, is_kept=True), 20, None).items
+        where = RunFilter(run.stack, is_kept=True)
+        later = self._platform.runs(caller, where, 20, None, is_brief=True).items
         for each in later:
             if each.id == run.id:
                 return ''
@@ -167,19 +164,18 @@ class OneRun:
                 return 'The stack has had another run since this preview. Make a new one.'
         return 'The stack has had many runs since this preview. Make a new one.'
 
-    def _progress(self, caller: Caller, run: Run, offset: int, limit: int) -> Progress:
-        log = self._platform.log(caller, run.id, offset, limit)
-        changed = [each for each in run.resources if each['operation'] not in UNCHANGED]
-        failed_first = sorted(changed, key=_danger)
-        rows = _fitting(failed_first)
-        return Progress(
-            run=run,
-            rows=rows,
-            left_out=len(changed) - len(rows),
-            same=len(run.resources) - len(changed),
-            sentence=_sentence(run),
-            log=log,
-        )
+
+def _progress(run: Run, log: LogPart) -> Progress:
+    changed = [each for each in run.resources if each['operation'] not in UNCHANGED]
+    rows = _fitting(sorted(changed, key=_danger))
+    return Progress(
+        run=run,
+        rows=rows,
+        left_out=len(changed) - len(rows),
+        same=len(run.resources) - len(changed),
+        sentence=_sentence(run),
+        log=log,
+    )
 
 
 def _has_outputs(run: Run) -> bool:

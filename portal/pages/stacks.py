@@ -140,7 +140,7 @@ class OneStack:
         caller = asking.caller(req)
         stack = self._platform.stack(caller, name)
         where = RunFilter(stack.name, is_kept=True)
-        runs = self._platform.runs(caller, where, RECENT_RUNS, None).items
+        runs = self._platform.runs(caller, where, RECENT_RUNS, None, is_brief=True).items
         resources = self._platform.resources(caller, name)
         program = self._platform.catalogue.program(stack.program)
         view = StackPage(
@@ -205,7 +205,9 @@ class Destroy:
         if stack.protected:
             raise ConflictError('protected', 'This stack is protected. Take that away first.')
         resources = self._platform.resources(caller, name)
-        runs = self._platform.runs(caller, RunFilter(stack.name, is_kept=True), 1, None).items
+        runs = self._platform.runs(
+            caller, RunFilter(stack.name, is_kept=True), 1, None, is_brief=True
+        ).items
         view = DestroyPage(
             stack, runs[0] if runs else None, resources[:ROWS], len(resources), flaws
         )

@@ -224,13 +224,23 @@ class RunningRun:
             if is_done:
                 found |= {'drift': None}
         if self.task.operation == REFRESH and is_done:
-            found |= {'drift': None if self.task.accept else self._drift(now())}
+            found |= self._looked_at(stack)
         outputs = self.course.outputs()
         if outputs is not None and self.task.operation == UPDATE:
             found |= {'outputs': outputs}
         if self.task.operation == DESTROY and not is_done:
             found |= {'expiry_failures': stack.expiry_failures + 1}
         return found
+
+    def _looked_at(self, stack: Row) -> dict[str, Any]:
+        """Return what a look changes in what is known of a stack."""
+        if self.task.accept:
+            return {'drift': None}
+        drift = self._drift(now())
+        before = stack.drift['changes'] if stack.drift else {}
+        # An update now does other things than a preview of before has told.
+        is_news = drift['changes'] != before
+        return {'drift': drift, **({'changed_by': self.row.number} if is_news else {})}
 
     def _clean(self, found: Inventory) -> Inventory:
         return replace(found, resources=self.course.clean.value(found.resources))

@@ -8,14 +8,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from stacks.inputs import NONE
 from stacks.moments import aware, now
 from stacks.records import ACTIVE, QUEUED, RUNNING, SUCCEEDED, UPDATE, Run
 from stacks.requests import RunFilter
 from stacks.store.stacks import Row, is_equal, shown_inputs
 from stacks.store.tables import keys, log_parts, runs, stacks
 
-# What a list leaves out, because it may be long.
-LONG = {'resources'}
+# What a list leaves out, because it may be long; and what one leaves out that needs no inputs.
+LONG, LONGER = {'resources'}, {'resources', 'inputs'}
 
 
 def insert(connection: sa.Connection, values: Mapping[str, Any]) -> int:
@@ -45,12 +46,16 @@ def page(
     programs: frozenset[str] | None,
     limit: int,
     before: int | None,
+    *,
+    is_brief: bool = False,
 ) -> list[Row]:
     """Return runs, the newest first, without what is long; those before a number.
 
     programs: those whose runs are wanted; None for all.
+    is_brief: whether their inputs are left out too.
     """
-    columns = [column for column in runs.c if column.name not in LONG]
+    left_out = LONGER if is_brief else LONG
+    columns = [column for column in runs.c if column.name not in left_out]
     query = sa.select(*columns).order_by(runs.c.number.desc()).limit(limit)
     query = query if programs is None else query.where(runs.c.program.in_(programs))
     if before is not None:
@@ -67,8 +72,8 @@ def page(
 
 
 def by_ids(connection: sa.Connection, ids: Collection[str]) -> list[Row]:
-    """Return runs without their resources, in any order."""
-    columns = [column for column in runs.c if column.name not in LONG]
+    """Return runs without their resources and inputs, in any order."""
+    columns = [column for column in runs.c if column.name not in LONGER]
     return list(connection.execute(sa.select(*columns).where(runs.c.id.in_(ids))))
 
 
@@ -250,7 +255,7 @@ def shown(row: Row) -> Run:
         reason=row.reason,
         accept=row.accept,
         preview=row.preview,
-        inputs=shown_inputs(row.inputs),
+        inputs=shown_inputs(getattr(row, 'inputs', NONE)),
         error=row.error,
         resources=getattr(row, 'resources', []),
         changes=row.changes,

@@ -56,13 +56,18 @@ def test_life(site: Site) -> None:
     assert site.existing('life') == {'a', 'b'}
     client.done(client.start('life', 'update', preview=preview['id']))
     assert site.existing('life') == {'a', 'c'}
+    early = client.done(client.start('life', 'preview'))
     (site.files / 'stack.life-a').write_text('changed')
     (site.files / 'stack.life-c').unlink()
     client.done(client.start('life', 'refresh'))
     assert client.get('/stacks/life')['drift']['changes'] == {'update': 1, 'delete': 1}
-    client.done(client.start('life', 'refresh', accept=True))
-    client.done(client.start('life', 'update'))
+    by_early = {'operation': 'update', 'preview': early['id']}
+    assert client.call('POST', '/stacks/life/runs', json=by_early).status_code == 409
+    preview = client.done(client.start('life', 'preview'))
+    assert preview['changes'] == {'update': 1, 'create': 1}
+    client.done(client.start('life', 'update', preview=preview['id']))
     assert site.existing('life') == {'a', 'c'}
+    assert (site.files / 'stack.life-a').read_text() != 'changed'
     assert client.get('/stacks/life')['drift'] is None
     client.done(client.destroy('life'))
     assert site.existing('life') == set()

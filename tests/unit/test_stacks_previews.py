@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from stacks import programs
 from stacks.errors import ConflictError, InvalidError
-from stacks.moments import aware, now
 from stacks.records import Run
 from stacks.requests import NewRun
 from tests.records import ANNA, Site, order, vault
@@ -105,30 +103,6 @@ def test_update_as_preview(site: Site, preview: Run) -> None:
     """An update is no preview."""
     with pytest.raises(InvalidError, match='/preview is no preview of this stack'):
         update(site, site.platform.run(ANNA, site.runs('one')[0].id))
-
-
-def drift(begun: datetime, seconds: int, **changes: int) -> dict[str, Any]:
-    looked = aware(begun + timedelta(seconds=seconds)).isoformat(timespec='seconds')
-    return {'checked_at': looked.replace('+00:00', 'Z'), 'changes': changes}
-
-
-def test_drift_found_since(site: Site, preview: Run) -> None:
-    """A preview does not hold when a look has found something changed outside since."""
-    begun = now()
-    site.change_run(preview.id, started_at=begun)
-    site.change_stack('one', drift=drift(begun, 5, update=1))
-    insist_on_outdated(site, preview)
-
-
-@pytest.mark.parametrize(('seconds', 'changes'), [(5, {}), (-5, {'update': 1})])
-def test_drift_that_it_knew(
-    site: Site, preview: Run, seconds: int, changes: dict[str, int]
-) -> None:
-    """A preview holds after a look that found nothing, and with what was found before it."""
-    begun = now()
-    site.change_run(preview.id, started_at=begun)
-    site.change_stack('one', drift=drift(begun, seconds, **changes))
-    assert update(site, preview).preview == preview.id
 
 
 def test_with_the_inputs_of_a_run(site: Site, preview: Run) -> None:

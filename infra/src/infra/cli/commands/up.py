@@ -109,10 +109,10 @@ def _made(context: Context, wish: Wish) -> Run:
 def _made_by_preview(context: Context, wish: Wish) -> Run:
     preview = _previewed_new(context, wish)
     if not preview.has_succeeded:
-        discard(context, wish.name, wish.timeout)
+        discard(context, preview, wish.timeout)
         watching.succeeded(context, preview)
     plan.tell(context, preview)
-    if not _agreed(context, wish, f'Make {wish.name}?'):
+    if not _agreed(context, wish, preview, f'Make {wish.name}?'):
         raise Ended(codes.OTHER, 'Nothing was made.')
     return _ended(context, wish, _updated(context, wish, preview))
 
@@ -130,24 +130,25 @@ def _previewed_new(context: Context, wish: Wish) -> Run:
         raise
 
 
-def _agreed(context: Context, wish: Wish, question: str) -> bool:
+def _agreed(context: Context, wish: Wish, preview: Run, question: str) -> bool:
     """Ask about a new stack; where the answer is no, or none, discard it."""
     is_agreed = False
     try:
         is_agreed = asking.agreed(question)
     finally:
         if not is_agreed:
-            discard(context, wish.name, wish.timeout)
+            discard(context, preview, wish.timeout)
     return is_agreed
 
 
-def discard(context: Context, name: str, timeout: int | None) -> None:
+def discard(context: Context, preview: Run, timeout: int | None) -> None:
     """Remove a stack that is there only for its preview.
 
     Raises Ended when that does not succeed.
     """
+    name = preview.stack
     stack = context.client.stack(name)
-    if stack.state != 'creating':
+    if stack.state != 'creating' or stack.last_run != preview.id:
         raise Ended(codes.CONFLICT, f'{name} was made by somebody else meanwhile: it stays.')
     begun = watching.begun(
         name, lambda: context.client.destroy(name, queue=True, version=stack.version)

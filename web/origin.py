@@ -1,4 +1,4 @@
-"""Refusing forms that another site has a browser send: by where the browser says they come from.
+"""Refusing what another site has a browser send: by where the browser says it comes from.
 
 As Go's net/http.CrossOriginProtection does it. `Sec-Fetch-Site` comes with every request of today's
 browsers to HTTPS and to loopback; elsewhere `Origin` tells. What has neither is no browser.
@@ -13,7 +13,7 @@ import falcon
 SAFE_METHODS = ('GET', 'HEAD', 'OPTIONS')
 # same-site is refused: another port of this host, and names beside it, may be somebody else's.
 TRUSTED = ('same-origin', 'none')
-WORDS = 'This form was sent from another site. Open the page here, and send it from there.'
+WORDS = 'This was sent from another site. Open the page here, and send it from there.'
 
 
 def insist_on_own(req: falcon.Request) -> None:
