@@ -16,7 +16,7 @@ import requests
 
 from servers import ports
 from servers.errors import ServerError
-from servers.kept import MOST_FAILURES, Kept
+from servers.kept import MOST_FAILURES, Kept, Kind
 from tests.doers import await_that
 from tests.paths import ROOT
 
@@ -31,11 +31,10 @@ http.server.HTTPServer(('127.0.0.1', port), http.server.SimpleHTTPRequestHandler
 """
 
 
-class Small:
+class Small(Kind):
     """A server that lists a folder."""
 
     name = 'small server'
-    port_count = 1
 
     def __init__(self) -> None:
         self.obstacle: ServerError | None = None
