@@ -64,7 +64,8 @@ def main(arguments: list[str]) -> int:
 def set_up(purpose: str) -> None:
     """Set everything up, side by side: the engine, the packages, and then the programs' venvs.
 
-    Raises EngineError, ServerError or PackagesError at the first part that fails; the others are given up.
+    Raises EngineError, ServerError or PackagesError at the first part that fails; the others are
+    given up.
     """
     with ThreadPoolExecutor() as pool, under_way() as work:
         parts: list[Future[object]] = [
