@@ -12,6 +12,7 @@ from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
 
 from postgresql.form import Props, current, kept
 from postgresql.removal import remove_marked
+from postgresql.usable import insist_on_usable
 from postgresql.words import DatabaseError
 
 
@@ -19,6 +20,8 @@ class ClaimProvider(ResourceProvider):
     """Makes marks; see pulumi.dynamic."""
 
     def create(self, props: Props) -> CreateResult:
+        # Where nothing can be made, there is to be nothing that would have to be removed.
+        insist_on_usable()
         mark = f'Made by the stack {props["stack"]}, {secrets.token_hex(8)}'
         given = {'database': props['database'], 'stack': props['stack']}
         return CreateResult(mark, kept(**given, mark=mark))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import psycopg
 
 # Seconds to connect in, and in which a server that is just being started is waited for.
-CONNECT, PATIENCE = 5, 15.0
+CONNECT, PATIENCE = 5, 8.0
 PAUSE = 0.2
 # For a lock that somebody else has.
 LOCKED = '30s'

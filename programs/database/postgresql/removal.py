@@ -100,6 +100,12 @@ def _remove_role(connection: 'psycopg.Connection[Any]', role: str, oid: int) -> 
         with connected(place) as there, there.transaction():
             there.execute(sql.SQL('REASSIGN OWNED BY {} TO CURRENT_USER').format(name))
             there.execute(sql.SQL('DROP OWNED BY {}').format(name))
+    if left := [row[0] for row in connection.execute(PLACES, [oid])]:
+        raise DatabaseError(
+            f'The user {role} still has rights that others have given to it, and they alone can '
+            f'take them away: DROP OWNED BY {role}, as a superuser, in the database '
+            f'{", ".join(left)}. Then destroy the stack again.'
+        )
     connection.execute(
         'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s', [role]
     )
