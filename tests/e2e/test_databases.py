@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from urllib.parse import urlsplit
@@ -16,10 +19,15 @@ from tests import processes
 from tests.database_server import query
 from tests.databases import PROGRAM, Databases
 from tests.doers import await_that
+from tests.paths import ROOT
 from tests.service import serving
 
 REFUSED = 'password authentication failed'
 LONGEST = 'x' * 63
+PYTHON = sys.executable
+LOCAL = re.compile(r'(http://)?localhost:8000')
+BLOCKS = re.compile(r'^```bash\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+SUMMARY = re.compile(r'\{.*\}', re.DOTALL)
 
 
 @pytest.fixture(scope='module')
@@ -335,6 +343,67 @@ def test_server_is_killed(databases: Databases) -> None:
     assert before.isdisjoint(databases.server.all_processes())
     assert query(found['url'], 'SELECT a FROM t') == [(1,)]
     databases.destroy('lasting')
+
+
+def test_documented_lines(databases: Databases) -> None:
+    """The lines of docs/databases.md run as they stand, one after the other."""
+    page = (ROOT / 'docs' / 'databases.md').read_text().partition('### Another version')[0]
+    script = LOCAL.sub(databases.service.url, '\n'.join(BLOCKS.findall(page)))
+    said = run(['bash', '-euo', 'pipefail', '-c', script.replace('venv/bin/python', PYTHON)])
+    assert '(1,)' in said
+    assert 'Result: [3]' in said
+    assert said.endswith('stack destroy complete\n')
+    assert databases.client.get('/stacks')['items'] == []
+
+
+# In Pulumi's example, `database_migration`, as it prints them.
+LINES = """successfully initialized stack
+installing plugins...
+plugins installed
+setting up config
+config set
+refreshing stack...
+refresh complete
+updating stack...
+update summary: 
+{…}
+db host url: 127.0.0.1
+configuring db...
+db configured!
+creating table...
+rows inserted!
+querying to verify data...
+Result: [3]
+database, table and rows successfully configured
+"""  # noqa: W291
+
+
+def test_hello_pulumi(databases: Databases) -> None:
+    """The example does its job, in its lines; again with the same result; and leaves nothing."""
+    command = [PYTHON, 'examples/hello_pulumi.py']
+    environ = {'INFRA_URL': databases.service.url}
+    for _ in range(2):
+        assert SUMMARY.sub('{…}', run(command, **environ)) == LINES
+    url = databases.outputs('hello-pulumi')['url']
+    rows = query(url, 'SELECT * FROM hello_pulumi ORDER BY id')
+    assert rows == [(1, 'Purple'), (2, 'Violet'), (3, 'Plum')]
+    assert run([*command, 'destroy'], **environ).endswith('stack destroy complete\n')
+    assert databases.client.get('/stacks')['items'] == []
+
+
+def run(command: list[str], **environ: str) -> str:
+    """Return what a command says."""
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def at(url: str, database: str) -> str:

@@ -76,7 +76,8 @@ def remove_marked(mark: str) -> None:
 
     Raises DatabaseError where that is a database with tables, as nobody has asked for that.
     """
-    with in_words('What the stack has made cannot be removed'), connected() as connection:
+    # Behind the gate: a command of somebody who was killed may still make one.
+    with in_words('What the stack has made cannot be removed'), gate(mark) as connection:
         databases = [row[0] for row in connection.execute(MARKED_DATABASES, {'mark': mark})]
     for database in databases:
         insist_on_empty(
@@ -84,7 +85,7 @@ def remove_marked(mark: str) -> None:
             'The stack does not know it under this name. Remove it by hand, or its tables.',
         )
         remove_database(database, mark, None)
-    with in_words('What the stack has made cannot be removed'), connected() as connection:
+    with in_words('What the stack has made cannot be removed'), gate(mark) as connection:
         roles = [row[0] for row in connection.execute(MARKED_ROLES, [mark])]
     for role in roles:
         remove_role(role, mark, None)
