@@ -1,4 +1,4 @@
-"""A database, a table of three rows in it, and a count: `python examples/hello_pulumi.py [destroy]`.
+"""A table of three rows in a database, and their count: `examples/hello_pulumi.py [destroy]`.
 
 What the example `database_migration` of Pulumi's Automation API does, and its lines, by requests to
 this service (https://github.com/pulumi/automation-api-examples). INFRA_URL says where that is, and

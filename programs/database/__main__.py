@@ -27,7 +27,9 @@ if reader:
     reader_password = Password(
         'reader-password', version, pulumi.ResourceOptions(depends_on=[claim])
     )
-    reading = Role('reader', reader, claim.mark, reader_password.password)
+    # A mark of its own: an owner is never made of it, and then removed as the reader.
+    mark = pulumi.Output.concat(claim.mark, ', reader')
+    reading = Role('reader', reader, mark, reader_password.password)
     parts.append(
         ReadRights('read-rights', database.name, claim.mark, owner=user.name, reader=reading.name)
     )

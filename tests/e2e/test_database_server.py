@@ -19,7 +19,7 @@ from servers import postgresql_wheel as wheel
 from servers.tied import as_user
 from tests import processes
 from tests.database_server import DatabaseServer, query
-from tests.databases import Databases
+from tests.databases import PROGRAM, Databases
 from tests.doers import await_that
 from tests.paths import ROOT
 from tests.service import Service, serving
@@ -55,14 +55,15 @@ def test_service_ends(tmp_path: Path, number: int) -> None:
         url = Databases(service).create('again', name='again', delete_protection=False)['url']
         query(url, 'CREATE TABLE t AS SELECT 1 AS a')
         # One that is busy, and looks at nothing meanwhile.
-        with psycopg.connect(url, autocommit=True) as busy:
-            busy.pgconn.send_query(b'SELECT count(*) FROM generate_series(1, 10000000000)')
-            assert len(server.processes()) == 1
-            if number == signal.SIGKILL:
-                ends(service, number)
-            else:
-                assert service.stop() == 0
-            await_that(lambda: not server.all_processes())
+        busy = psycopg.connect(url, autocommit=True)
+        busy.pgconn.send_query(b'SELECT count(*) FROM generate_series(1, 10000000000)')
+        assert len(server.processes()) == 1
+        if number == signal.SIGKILL:
+            ends(service, number)
+        else:
+            assert service.stop() == 0
+        await_that(lambda: not server.all_processes())
+        busy.close()
     log = (server.folder / 'log').read_text()
     assert ('database system is shut down' in log) == (number == signal.SIGTERM)
     with serving(tmp_path, STATE_DIR=str(state)) as service:
@@ -143,17 +144,18 @@ def test_another_version(tmp_path: Path) -> None:
     make_old(old, folder, user)
     with serving(tmp_path, STATE_DIR=str(state)) as service:
         found = Databases(service)
-        said = found.refused('new', name='new')
+        run = found.client.ended(found.client.create('new', {'name': 'new'}, PROGRAM))
+        said = run['error']['message']
         assert 'were made by PostgreSQL 16, and this service brings 18' in said
         assert 'docs/databases.md' in said
     new = wheel.installed()
     assert new
     [script] = BLOCK.findall((ROOT / 'docs' / 'databases.md').read_text())
     environ = {'STATE_DIR': str(state), 'OLD': str(old), 'NEW': str(new)}
-    run(script, user, environ)
+    by_hand(script, user, environ)
     with serving(tmp_path, STATE_DIR=str(state)) as service:
         found = Databases(service)
-        found.create('new', name='new')
+        found.update('new')
         assert found.server.ask('SELECT a FROM t', 'older') == [1]
         found.destroy('new')
 
@@ -214,10 +216,10 @@ def make_old(old: Path, folder: Path, user: int | None) -> None:
     "$OLD/psql" -d older -c "CREATE TABLE t AS SELECT 1 AS a"
     "$OLD/pg_ctl" -D data -w stop
     """
-    run(script, user, {'FOLDER': str(folder), 'OLD': str(old)})
+    by_hand(script, user, {'FOLDER': str(folder), 'OLD': str(old)})
 
 
-def run(script: str, user: int | None, environ: dict[str, str]) -> None:
+def by_hand(script: str, user: int | None, environ: dict[str, str]) -> None:
     """Run lines of a shell, as the user who has the data."""
     done = subprocess.run(
         as_user(['/bin/bash', '-euo', 'pipefail', '-c', script], user),

@@ -210,6 +210,16 @@ def test_owner_is_changed(databases: Databases) -> None:
     databases.destroy('handed')
 
 
+def test_reader_becomes_no_owner(databases: Databases) -> None:
+    """The name of the reader is none for the owner, also where the reader is to go."""
+    databases.create('crossed', name='crossed', reader='crossed_reader')
+    said = databases.not_updated('crossed', owner='crossed_reader', reader='')
+    assert 'Choose another name' in said
+    databases.update('crossed', owner='', reader='')
+    assert query(databases.outputs('crossed')['url'], 'SELECT 1') == [(1,)]
+    databases.destroy('crossed')
+
+
 def test_renaming_is_refused(databases: Databases) -> None:
     """A database keeps its name: another one is refused in words, and nothing is changed."""
     found = databases.create('named', name='named')

@@ -155,7 +155,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_disk_full(tmp_path: Path, small_disk: Path) -> None:
-    """On a full disk a database is refused in words; with room again it is made, and all is there."""
+    """On a full disk a database is refused in words, and made with room again; nothing is lost."""
     servers = small_disk / 'servers'
     servers.mkdir(mode=0o700)
     state = tmp_path / 'state'

@@ -28,7 +28,10 @@ SELECT d.datname FROM pg_database d WHERE shobj_description(d.oid, 'pg_database'
     OR shobj_description(d.oid, 'pg_database') IS NULL
         AND shobj_description(d.datdba, 'pg_authid') = %(mark)s
 """
-MARKED_ROLES = "SELECT rolname FROM pg_roles WHERE shobj_description(oid, 'pg_authid') = %s"
+MARKED_ROLES = """
+SELECT rolname, shobj_description(oid, 'pg_authid') FROM pg_roles
+WHERE starts_with(shobj_description(oid, 'pg_authid'), %s)
+"""
 
 
 def insist_on_empty(database: str, mark: str, oid: float | None, way_out: str) -> None:
@@ -86,9 +89,9 @@ def remove_marked(mark: str) -> None:
         )
         remove_database(database, mark, None)
     with in_words('What the stack has made cannot be removed'), gate(mark) as connection:
-        roles = [row[0] for row in connection.execute(MARKED_ROLES, [mark])]
-    for role in roles:
-        remove_role(role, mark, None)
+        roles = connection.execute(MARKED_ROLES, [mark]).fetchall()
+    for role, own_mark in roles:
+        remove_role(role, own_mark, None)
 
 
 def _remove_role(connection: 'psycopg.Connection[Any]', role: str, oid: int) -> None:
