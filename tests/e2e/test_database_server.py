@@ -65,7 +65,7 @@ def test_service_ends(tmp_path: Path, number: int) -> None:
         await_that(lambda: not server.all_processes())
         busy.close()
     log = (server.folder / 'log').read_text()
-    assert ('database system is shut down' in log) == (number == signal.SIGTERM)
+    assert ('received fast shutdown request' in log) == (number == signal.SIGTERM)
     with serving(tmp_path, STATE_DIR=str(state)) as service:
         found = Databases(service)
         await_that(lambda: answers(url))
@@ -208,7 +208,7 @@ def older_executables() -> Path:
 def make_old(old: Path, folder: Path, user: int | None) -> None:
     """Make a server's data with a database in it, by an older version."""
     script = """
-    cd "$FOLDER" && umask 077 && echo secret > password
+    cd "$FOLDER" && umask 077 && printf secret > password
     "$OLD/initdb" -D data -U postgres --pwfile=password --auth=scram-sha-256 --locale=C
     export PGPASSWORD=secret PGHOST=127.0.0.1 PGPORT=28431 PGUSER=postgres
     "$OLD/pg_ctl" -D data -w -o "-p $PGPORT -h 127.0.0.1 -k ''" start
