@@ -93,24 +93,6 @@ def test_two_services(tmp_path: Path) -> None:
     await_that(lambda: not server.all_processes())
 
 
-def test_never_as_root(tmp_path: Path) -> None:
-    """Where the service is root the server is nobody, who can reach its files and no more."""
-    if os.geteuid() != 0:
-        pytest.skip('this is for root')
-    with serving(tmp_path) as service:
-        found = Databases(service)
-        found.create('app', name='app')
-        [pid] = found.server.processes()
-        status = dict(
-            line.split(':\t', 1) for line in Path(f'/proc/{pid}/status').read_text().splitlines()
-        )
-        nobody = str(pwd.getpwnam('nobody').pw_uid)
-        assert set(status['Uid'].split()) == {nobody}
-        assert status['Groups'].strip() == ''
-        assert int(status['CapEff'], 16) in (1 << 1, 1 << 2)
-        found.destroy('app')
-
-
 def test_as_ordinary_user(tmp_path: Path) -> None:
     """Whoever is no root has the server as itself, and its data for itself."""
     folder = tmp_path / 'server'

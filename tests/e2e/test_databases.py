@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import signal
 import sqlite3
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
@@ -340,6 +342,18 @@ def test_no_password_anywhere(databases: Databases) -> None:
     text = '\n'.join([*commands, databases.service.log()])
     assert not [each for each in planted if each in text]
     databases.destroy('secretive')
+
+
+def test_never_as_root(databases: Databases) -> None:
+    """Where the service is root the server is nobody, who can reach its files and no more."""
+    if os.geteuid() != 0:
+        pytest.skip('this is for root')
+    [pid] = databases.server.processes()
+    lines = Path(f'/proc/{pid}/status').read_text().splitlines()
+    status = dict(line.split(':\t', 1) for line in lines)
+    assert set(status['Uid'].split()) == {str(pwd.getpwnam('nobody').pw_uid)}
+    assert status['Groups'].strip() == ''
+    assert int(status['CapEff'], 16) in (1 << 1, 1 << 2)
 
 
 def test_server_is_killed(databases: Databases) -> None:

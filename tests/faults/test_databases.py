@@ -75,7 +75,13 @@ def assert_each_has_its_database(here: Lasting, server: DatabaseServer) -> None:
 
 
 @pytest.mark.parametrize(
-    'victim', ['server', 'backends', 'engine', 'provider', 'worker', 'service']
+    'victim',
+    [
+        'server',
+        'provider',
+        'service',
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ('backends', 'engine', 'worker')),
+    ],
 )
 def test_killed_around_databases(
     tmp_path: Path,

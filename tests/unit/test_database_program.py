@@ -35,7 +35,7 @@ CONNECTING = {
     'consuming input failed: server closed the connection unexpectedly': 'was restarted',
     'something else, planted-5512': 'the connection to the server has failed',
 }
-DONE = {
+DONE: dict[type[psycopg.Error], str] = {
     psycopg.errors.InsufficientPrivilege: 'needs CREATEDB and CREATEROLE',
     psycopg.errors.DuplicateDatabase: 'there is one of this name already',
     psycopg.errors.DuplicateObject: 'there is one of this name already',

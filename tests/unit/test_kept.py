@@ -266,11 +266,12 @@ def test_children_end_too(
 
 def test_hanging(kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that runs and does not answer any more is started again, however it takes its end."""
-    for name, value in (('CHECK_EVERY', 0.1), ('MOST_MISSED', 1), ('GRACE', 0.2)):
-        monkeypatch.setattr(f'servers.kept.{name}', value)
     before = kept.ports()
     [pid] = starts(tmp_path)
+    for name, value in (('CHECK_EVERY', 0.1), ('MOST_MISSED', 1), ('GRACE', 0.2)):
+        monkeypatch.setattr(f'servers.kept.{name}', value)
     os.kill(pid, signal.SIGSTOP)
     await_that(lambda: len(starts(tmp_path)) == 2)
+    monkeypatch.undo()
     assert not is_alive(pid)
     assert kept.ports() == before
