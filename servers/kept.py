@@ -12,16 +12,19 @@ import json
 import logging
 import os
 import select
+import signal
 import subprocess
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from servers import ports
 from servers.errors import ServerError
+from servers.lineage import Lineage
 from servers.tied import tied
 
 logger = logging.getLogger(__name__)
@@ -32,8 +35,8 @@ LOOK_EVERY = 0.05
 # Seconds between two looks at one that runs. When it has missed some, it is started anew.
 CHECK_EVERY = 5.0
 MOST_MISSED = 3
-# Seconds that it has to end by itself.
-GRACE = 5.0
+# Seconds that it has to end by itself, as a database that writes what it has in memory.
+GRACE = 20.0
 # One that lives shorter has failed; after so many in a row the next one waits to be asked for.
 SHORTEST_LIFE = 2.0
 MOST_FAILURES = 5
@@ -41,31 +44,46 @@ LAST_LINES = 5
 LARGEST_LOG = 1024 * 1024
 
 
-class Kind(Protocol):
-    """What is to be known of a server to run it."""
+class Kind(ABC):
+    """What is to be known of a server to run it.
 
-    @property
-    def name(self) -> str:
-        """What messages call it."""
+    name: what messages call it. port_count: how many ports it listens on.
+    end_signal: has it end in good order. orphan_signal: what the kernel sends it when its keeper
+    dies, so that it ends at once.
+    """
 
-    @property
-    def port_count(self) -> int:
-        """How many ports it listens on."""
+    name: str
+    port_count = 1
+    end_signal = signal.SIGTERM
+    orphan_signal = signal.SIGKILL
 
+    @abstractmethod
     def prepare(self) -> None:
         """Have it ready to be started; raises ServerError when it cannot be."""
 
+    @abstractmethod
     def give_up(self) -> None:
         """Have prepare() end, and fail."""
 
+    @abstractmethod
     def command(self, folder: Path, ports: Sequence[int]) -> list[str]:
         """Return what starts it, by an absolute path."""
 
+    @abstractmethod
     def environ(self, folder: Path) -> Mapping[str, str]:
         """Return its environment."""
 
+    @abstractmethod
     def answers(self, ports: Sequence[int]) -> bool:
         """Tell whether it answers as it should; within seconds."""
+
+    def lives(self, ports: Sequence[int]) -> bool:
+        """Tell whether it does what it should, if only to become ready; within seconds."""
+        return self.answers(ports)
+
+    def runs_as(self) -> int | None:
+        """Return the id of the user that it runs as; None for the one of this process."""
+        return None
 
 
 class Kept:
@@ -116,8 +134,8 @@ class Kept:
             known = _ports_in(self._address)
             if known and self._kind.answers(known):
                 return known
-            # To make it ready may take minutes; from then on it has its time.
-            if not known:
+            # To make it ready may take minutes, also after a crash; else it has its time.
+            if not known or self._kind.lives(known):
                 ends_at = None
             elif ends_at is None:
                 ends_at = time.monotonic() + START_DEADLINE
@@ -180,21 +198,28 @@ class Kept:
         chosen = ports.choose(self._kind.port_count, _ports_in(self._ports_file))
         for file in (self._ports_file, self._address):
             _write(file, chosen)
+        with Lineage() as lineage:
+            process = self._started(chosen, [lock.fileno(), lineage.mark])
+            lineage.begun()
+            try:
+                self._watch(process, chosen)
+            finally:
+                _end(process, self._kind.end_signal)
+
+    def _started(self, chosen: Sequence[int], inherited: Sequence[int]) -> subprocess.Popen[bytes]:
+        kind = self._kind
+        command = tied(kind.command(self._folder, chosen), kind.orphan_signal, kind.runs_as())
         with self._log.open('wb' if self._is_log_full() else 'ab') as log:
-            process = subprocess.Popen(
-                tied(self._kind.command(self._folder, chosen)),
-                env=dict(self._kind.environ(self._folder)),
+            return subprocess.Popen(
+                command,
+                env=dict(kind.environ(self._folder)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 # Ctrl-C is for the service to hear, which ends it after the last run.
                 start_new_session=True,
-                pass_fds=[lock.fileno()],
+                pass_fds=inherited,
             )
-        try:
-            self._watch(process, chosen)
-        finally:
-            _end(process)
 
     def _watch(self, process: subprocess.Popen[bytes], at: Sequence[int]) -> None:
         """Return when it has ended, is to end, or does not answer any more."""
@@ -204,7 +229,7 @@ class Kept:
             while missed < MOST_MISSED:
                 if select.select([ended, self._ending], [], [], CHECK_EVERY)[0]:
                     return
-                missed = 0 if self._kind.answers(at) else missed + 1
+                missed = 0 if self._kind.lives(at) else missed + 1
         finally:
             os.close(ended)
 
@@ -247,9 +272,9 @@ def _write(file: Path, chosen: Sequence[int]) -> None:
     new.replace(file)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], gently: signal.Signals) -> None:
     """End it, gently first."""
-    process.terminate()
+    process.send_signal(gently)
     try:
         process.wait(GRACE)
     except subprocess.TimeoutExpired:

@@ -10,17 +10,14 @@ import http.client
 import logging
 import os
 import secrets
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from engine import EngineError
-from engine.children import Children, StoppedError
-from engine.progress import Progress
-from engine.work import Work
 from servers.errors import ServerError
-from servers.kept import Kept
+from servers.kept import Kept, Kind
+from servers.preparation import Preparation
 from servers.supply import EXECUTABLE, OBJECT_STORE
 from workspaces.files import make_once
 
@@ -85,7 +82,7 @@ class ObjectStore:
         self._kept.close()
 
 
-class Gateway:
+class Gateway(Kind):
     """VersityGW: an S3 server, and one of websites, over a folder of files."""
 
     name = 'object store'
@@ -94,9 +91,7 @@ class Gateway:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._executable: Path | None = None
-        self._is_given_up = False
-        self._builders: Children | None = None
-        self._changing = threading.Lock()
+        self._preparation = Preparation(self.name)
 
     def keys(self) -> tuple[str, str]:
         """Return the access key and the secret key, made once; the owner alone can read them."""
@@ -110,17 +105,14 @@ class Gateway:
         Raises ServerError.
         """
         try:
-            folder = OBJECT_STORE.built_bin() or self._built()
+            folder = OBJECT_STORE.built_bin() or self._preparation.do(OBJECT_STORE.build)
         except EngineError as error:
             raise ServerError(str(error)) from error
         self._executable = folder / EXECUTABLE
 
     def give_up(self) -> None:
         """Have a build end."""
-        with self._changing:
-            self._is_given_up = True
-            if self._builders is not None:
-                self._builders.stop()
+        self._preparation.give_up()
 
     def command(self, folder: Path, ports: Sequence[int]) -> list[str]:
         """Return what serves the data in the folder."""
@@ -143,17 +135,6 @@ class Gateway:
     def answers(self, ports: Sequence[int]) -> bool:
         """Tell whether both its servers answer, whatever they say to somebody without a key."""
         return all(map(_answers, ports))
-
-    def _built(self) -> Path:
-        with Progress('Setting up the object store') as progress, Children() as children:
-            with self._changing:
-                self._builders = children
-                if self._is_given_up:
-                    children.stop()
-            try:
-                return OBJECT_STORE.build(Work(progress, children))
-            except StoppedError:
-                raise ServerError('The service is shutting down.') from None
 
 
 def _answers(port: int) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from servers.database_server import DatabaseServer
 from servers.errors import ServerError
 from servers.object_store import ObjectStore
 from settings import Settings
 from workspaces import environment
 
-OBJECT_STORE = 'object-store'
+OBJECT_STORE, POSTGRESQL = 'object-store', 'postgresql'
 # What a program can say that it needs.
-NEEDS = (OBJECT_STORE,)
+NEEDS = (OBJECT_STORE, POSTGRESQL)
 
 
 class Servers:
@@ -20,14 +21,16 @@ class Servers:
     def __init__(self, settings: Settings) -> None:
         """Start nothing yet."""
         self._settings = settings
-        folder = settings.state_dir / 'servers' / OBJECT_STORE
+        folder = settings.state_dir / 'servers'
         address, website = settings.object_store, settings.object_store_website
-        self._object_store = ObjectStore(address, website, folder)
+        self._object_store = ObjectStore(address, website, folder / OBJECT_STORE)
+        self._database_server = DatabaseServer(settings.database_server, folder / POSTGRESQL)
 
     def resume(self) -> None:
         """Start what programs of before have used."""
         environment.state_dir(self._settings)
         self._object_store.resume()
+        self._database_server.resume()
 
     def variables(self, needs: Collection[str], pause: Callable[[float], object]) -> dict[str, str]:
         """Return what a program with these needs finds all of it by.
@@ -37,15 +40,28 @@ class Servers:
 
         Raises ServerError.
         """
-        if OBJECT_STORE not in needs:
-            return {}
-        if self._settings.database_url and not self._settings.object_store:
-            raise ServerError(
-                'With DATABASE_URL several hosts may share the stacks, and an object store of this '
-                'machine is none of theirs: name one that all reach, OBJECT_STORE=https://…'
+        found: dict[str, str] = {}
+        if OBJECT_STORE in needs:
+            self._insist_on_shared(
+                self._settings.object_store, 'an object store', 'OBJECT_STORE=https://…'
             )
-        return self._object_store.variables(pause)
+            found |= self._object_store.variables(pause)
+        if POSTGRESQL in needs:
+            self._insist_on_shared(
+                *(self._settings.database_server, 'a PostgreSQL'),
+                'DATABASE_SERVER=postgresql://…',
+            )
+            found |= self._database_server.variables(pause)
+        return found
 
     def close(self) -> None:
         """End what runs here."""
         self._object_store.close()
+        self._database_server.close()
+
+    def _insist_on_shared(self, address: str, what: str, setting: str) -> None:
+        if self._settings.database_url and not address:
+            raise ServerError(
+                f'With DATABASE_URL several hosts may share the stacks, and {what} of this '
+                f'machine is none of theirs: name one that all reach, {setting}'
+            )

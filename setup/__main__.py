@@ -11,6 +11,8 @@ from pathlib import Path
 import engine
 from engine.children import StoppedError
 from engine.work import Work, interrupted_by_signals, under_way
+from servers import postgresql_wheel
+from servers.errors import ServerError
 from servers.supply import OBJECT_STORE
 from setup import packages, system
 from setup.packages import PackagesError
@@ -25,6 +27,7 @@ PROGRAMS = {
         'tests/programs/files',
         'tests/programs/awkward',
         'programs/authority',
+        'programs/database',
         'programs/passwords',
         'programs/static-site',
     ],
@@ -46,7 +49,7 @@ def main(arguments: list[str]) -> int:
     interrupted_by_signals()
     try:
         set_up(arguments[0])
-    except (engine.EngineError, PackagesError) as error:
+    except (engine.EngineError, ServerError, PackagesError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -61,7 +64,8 @@ def main(arguments: list[str]) -> int:
 def set_up(purpose: str) -> None:
     """Set everything up, side by side: the engine, the packages, and then the programs' venvs.
 
-    Raises EngineError or PackagesError at the first part that fails; the others are given up.
+    Raises EngineError, ServerError or PackagesError at the first part that fails; the others are
+    given up.
     """
     with ThreadPoolExecutor() as pool, under_way() as work:
         parts: list[Future[object]] = [
@@ -75,9 +79,10 @@ def set_up(purpose: str) -> None:
 
 def _build(purpose: str, work: Work) -> None:
     engine.set_up(os.environ.get('PULUMI'), work=work)
-    # Whoever serves builds it when the first program needs it.
+    # Whoever serves gets these when the first program needs them.
     if purpose == 'testing':
         OBJECT_STORE.build(work)
+        postgresql_wheel.install(work)
 
 
 def _install(purpose: str, work: Work) -> None:

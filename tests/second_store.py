@@ -11,6 +11,7 @@ import requests
 from engine.builds import Recipe
 from engine.compiler import Module
 from engine.work import under_way
+from servers.kept import Kind
 
 SOURCES = Path(__file__).resolve().parent / 'minio'
 RECIPE = Recipe(
@@ -23,11 +24,10 @@ RECIPE = Recipe(
 )
 
 
-class Minio:
+class Minio(Kind):
     """How MinIO is run; a kind of servers.kept."""
 
     name = 'second object store'
-    port_count = 1
 
     def __init__(self) -> None:
         self.user, self.password = 'tester', secrets.token_hex(16)

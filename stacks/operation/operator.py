@@ -34,7 +34,7 @@ PREFIX = 'stack.'
 KEPT_PROGRAM = (DESTROY, REFRESH)
 FAILURES = (ProvisioningError, ProgramError, ServerError, auto.CommandError, OSError, StoppedError)
 # By which programs use them, and which nobody is to see.
-SECRET_VARIABLES = ('S3_SECRET_KEY', 'AWS_SECRET_ACCESS_KEY')
+SECRET_VARIABLES = ('S3_SECRET_KEY', 'AWS_SECRET_ACCESS_KEY', 'POSTGRESQL_PASSWORD')
 
 
 class Operator:

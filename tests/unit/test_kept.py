@@ -16,7 +16,7 @@ import requests
 
 from servers import ports
 from servers.errors import ServerError
-from servers.kept import MOST_FAILURES, Kept
+from servers.kept import MOST_FAILURES, Kept, Kind
 from tests.doers import await_that
 from tests.paths import ROOT
 
@@ -27,15 +27,19 @@ with (folder / 'starts').open('a') as starts:
     starts.write(f'{os.getpid()}\\n')
 if (folder / 'broken').exists():
     sys.exit('it is broken, says the test')
+if (folder / 'fertile').exists() and not os.fork():
+    (folder / 'child').write_text(str(os.getpid()))
+    os.setsid()
+    while True:
+        pass
 http.server.HTTPServer(('127.0.0.1', port), http.server.SimpleHTTPRequestHandler).serve_forever()
 """
 
 
-class Small:
+class Small(Kind):
     """A server that lists a folder."""
 
     name = 'small server'
-    port_count = 1
 
     def __init__(self) -> None:
         self.obstacle: ServerError | None = None
@@ -239,3 +243,35 @@ def test_file_cut_short(tmp_path: Path) -> None:
     kept = Kept(tmp_path, Small())
     assert kept.ports()
     kept.close()
+
+
+@pytest.mark.parametrize('ending', ['killed', 'closed'])
+def test_children_end_too(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """What a server has started, and is busy, ends before there is another one."""
+    monkeypatch.setattr('servers.lineage.PATIENCE', 0.2)
+    (tmp_path / 'fertile').touch()
+    kept.ports()
+    await_that((tmp_path / 'child').exists)
+    child = int((tmp_path / 'child').read_text())
+    (tmp_path / 'fertile').unlink()
+    if ending == 'killed':
+        os.kill(starts(tmp_path)[0], signal.SIGKILL)
+        await_that(lambda: len(starts(tmp_path)) == 2)
+    else:
+        kept.close()
+    assert not is_alive(child)
+
+
+def test_hanging(kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that runs and does not answer any more is started again, however it takes its end."""
+    before = kept.ports()
+    [pid] = starts(tmp_path)
+    for name, value in (('CHECK_EVERY', 0.1), ('MOST_MISSED', 1), ('GRACE', 0.2)):
+        monkeypatch.setattr(f'servers.kept.{name}', value)
+    os.kill(pid, signal.SIGSTOP)
+    await_that(lambda: len(starts(tmp_path)) == 2)
+    monkeypatch.undo()
+    assert not is_alive(pid)
+    assert kept.ports() == before

@@ -16,7 +16,7 @@ from typing import Any
 
 _NO_PLUGIN = {'pulumi', 'pulumi-policy', 'pulumi-esc-sdk'}
 # What dynamic providers are written over, and takes long to import.
-_CLIENTS = ('boto3',)
+_CLIENTS = ('boto3', 'psycopg')
 
 
 def preload() -> None:
