@@ -100,12 +100,12 @@ def _lines(columns: list[list[str]]) -> list[bytes]:
 
 def compared_columns(table: Table, quote: Callable[[str], str]) -> str:
     """Return what a target's query selects, to give what was compared of the rows sent."""
-    sends = {'real': 'float8send', 'single': 'float4send'}
+    sends = {'real': ('float8send', '0::float8'), 'single': ('float4send', '0::float4')}
     if table.binary:
         return ', '.join(quote(column.name) for column in table.copied)
     return ', '.join(
         # The sum turns a negative zero into the positive one, as the form does.
-        f"encode({sends[column.form]}({quote(column.name)} + 0), 'hex')"
+        f"encode({sends[column.form][0]}({quote(column.name)} + {sends[column.form][1]}), 'hex')"
         if column.form in sends
         else quote(column.name)
         for column in table.copied

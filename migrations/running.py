@@ -139,7 +139,7 @@ class _Migration:
                 snapshot = source.snapshot()
                 if not self._state.is_planned:
                     self._plan_chunks(source)
-            with self._pool(place, snapshot) as pool:
+            with self._pool(place, snapshot, source.most_workers) as pool:
                 with told(place):
                     source.release()
                 self._copy(pool, source)
@@ -194,14 +194,14 @@ class _Migration:
                 self._schema.add(staging.COPY, table.name, source.chunks(table, rows))
             self._schema.planned()
 
-    def _pool(self, place: Place, snapshot: str) -> Pool:
+    def _pool(self, place: Place, snapshot: str, most: int | None) -> Pool:
         task = {
             'source': place.url,
             'target': self._ends.target.url,
             'id': self._schema.id,
             'snapshot': snapshot,
         }
-        size = max(1, self._caller.workers)
+        size = max(1, min(self._caller.workers, most or MOST_WORKERS))
         return Pool(task, size, self._caller.stop, self._meter.add)
 
     def _copy(self, pool: Pool, source: Source) -> None:

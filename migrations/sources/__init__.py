@@ -53,6 +53,8 @@ class Source(Protocol):
 
     # Whether chunks that are done still are what this sees, after a new start.
     is_frozen: bool
+    # How many connections can have one snapshot; None: any number.
+    most_workers: int | None
 
     def reflect(self, wishes: Wishes) -> Found: ...
 
@@ -68,7 +70,7 @@ class Source(Protocol):
 
     def join(self, snapshot: str) -> None: ...
 
-    def chunks(self, table: Table, rows: int) -> list[Bounds]: ...
+    def chunks(self, table: Table, rows_each: int) -> list[Bounds]: ...
 
     def blocks(self, table: Table, bounds: Bounds) -> Iterator[Block]: ...
 

@@ -26,6 +26,7 @@ class PostgresSource:
     """A transaction that only reads."""
 
     is_frozen = False
+    most_workers: int | None = None
 
     def __init__(self, place: Place) -> None:
         self._connection = postgres.connect(
@@ -70,12 +71,12 @@ class PostgresSource:
         name = sql.Literal(snapshot)
         self._connection.execute(sql.SQL('SET TRANSACTION SNAPSHOT {}').format(name))
 
-    def chunks(self, table: Table, rows: int) -> list[Bounds]:
+    def chunks(self, table: Table, rows_each: int) -> list[Bounds]:
         """Cut by pages, which needs no key and reads each page once."""
         found = []
         for number, part in enumerate(table.parts):
             pages = self._pages(part)
-            step = max(1, pages * rows // max(1, table.rows))
+            step = max(1, pages * rows_each // max(1, table.rows))
             if self.major < HAS_PAGE_RANGES:
                 step = max(1, pages)
             edges = [[page] for page in range(step, pages, step)]

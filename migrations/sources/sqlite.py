@@ -29,6 +29,7 @@ class SqliteSource:
     """A private copy of a file."""
 
     is_frozen = True
+    most_workers: int | None = None
 
     def __init__(self, file: Path) -> None:
         self._connection = read_only(file)
@@ -56,7 +57,7 @@ class SqliteSource:
     def join(self, snapshot: str) -> None:
         """The file is the snapshot."""
 
-    def chunks(self, table: Table, rows: int) -> list[Bounds]:
+    def chunks(self, table: Table, rows_each: int) -> list[Bounds]:
         """Cut by the number of the row, and where there is none by the primary key."""
         if not table.order:
             return [Bounds()]
@@ -66,7 +67,7 @@ class SqliteSource:
             where, values = _where(table, Bounds(low=edges[-1] if edges else None))
             # From the last edge on, so that all steps together are one walk.
             step = f'SELECT {keys} FROM {_main(table)}{where} ORDER BY {keys} LIMIT 1 OFFSET ?'
-            found = self._connection.execute(step, (*values, rows - 1)).fetchone()
+            found = self._connection.execute(step, (*values, rows_each - 1)).fetchone()
             if found is None:
                 return between(edges)
             edges.append([_stored(each) for each in found])
