@@ -159,14 +159,17 @@ class _Reflection:
         return found, sum(value for name, value in found.items() if name in large)
 
     def _column(self, table: str, row: Any, scanned: dict[str, int]) -> Column:
-        _, name, kind, whole, nullable, default, extra = row[:7]
+        _, name, kind, whole, nullable, _, extra = row[:7]
         checks = [each[2] for each in self._checks.get(table, [])]
         is_numbered = 'auto_increment' in extra.lower()
         declared = Declared(
             name,
             kind,
             whole,
-            *map(int, row[7:11]),
+            int(row[7]),
+            int(row[8]),
+            int(row[9]),
+            int(row[10]),
             is_text_json=f'json_valid({backquoted(name)})' in checks,
             is_key=is_numbered or (table, name) in self._linked,
             odd=scanned.get(name, 0),
