@@ -33,8 +33,8 @@ TIME = re.compile(r'(\d\d:\d\d)(:\d\d)?(?:\.(\d{1,6})0*)?')
 # Of MySQL: hours go to 838.
 INTERVAL = re.compile(r'(-?\d{2,3}:\d\d:\d\d)(?:\.(\d{1,6}))?')
 UUID = re.compile(r'[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')
-# `2026-01-02 03:04:05.123456+00:00`, which needs no calendar to be put into UTC.
-IN_UTC = 32
+# Characters of a moment with all its microseconds.
+WHOLE = 26
 
 
 @dataclass(frozen=True)
@@ -193,6 +193,9 @@ def date(values: Values) -> Texts:
 
 def timestamp(values: Values) -> Texts:
     def write(value: str) -> str:
+        if _is_whole(value):
+            dt.datetime.fromisoformat(value)
+            return value.rstrip('0').rstrip('.')
         day, time, zone = _moment(value)
         if zone:
             raise ValueError('it has a time zone')
@@ -207,14 +210,20 @@ def zoned(values: Values) -> Texts:
     """Moments; without a zone they are of UTC, as MySQL's are in a session of UTC."""
 
     def write(value: str) -> str:
-        if len(value) == IN_UTC and value[-6:] == '+00:00' and value[10] == ' ':
-            dt.datetime.fromisoformat(value)
-            return value[:-6].rstrip('0').rstrip('.') + '+00'
+        plain = value[:-6] if value[-6:] == '+00:00' else value
+        if _is_whole(plain):
+            dt.datetime.fromisoformat(plain)
+            return plain.rstrip('0').rstrip('.') + '+00'
         day, time, zone = _moment(value)
         return _in_utc(day, time, zone) if zone not in ('', 'Z') else f'{day} {time}+00'
 
     _insist(values, str)
     return _each(values, write)
+
+
+def _is_whole(value: str) -> bool:
+    """Whether it is like `2026-01-02 03:04:05.123456`, of which only zeros have to go."""
+    return len(value) == WHOLE and value[10:20:9] == ' .' and value[20:].isdigit()
 
 
 def _in_utc(day: str, time: str, zone: str) -> str:
