@@ -94,6 +94,8 @@ def kill_source(command: subprocess.Popen[str], servers: tuple[Database, Databas
 @pytest.mark.parametrize('kill', [kill_worker, kill_parent, kill_target, kill_source])
 def test_killed(case: Case, kill: Kill, servers: tuple[Database, Database], rounds: Rounds) -> None:
     """Killed at random and resumed, a migration brings each row once, and as it was."""
+    if kill is kill_source and case.source.startswith('sqlite'):
+        pytest.skip('SQLite has no server')
     expected = [(ROWS, ROWS, ROWS * (ROWS + 1) // 2)]
     for number in range(rounds(ROUNDS, ALL_ROUNDS)):
         migration = f'round_{number}'
