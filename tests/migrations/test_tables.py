@@ -32,7 +32,7 @@ def test_shapes_of_sqlite(make_case: MakeCase) -> None:
         'CREATE TABLE empty (a)',
         f'CREATE TABLE keyless (a text); {NUMBERS} INSERT INTO keyless SELECT i % 3 FROM n',
         'CREATE TABLE pairs (a int, b text, c blob, PRIMARY KEY (b, a, c)) WITHOUT ROWID;'
-        f"{NUMBERS} INSERT INTO pairs SELECT i % 7, 'k' || i / 7, zeroblob(i % 2) FROM n",
+        f"{NUMBERS} INSERT INTO pairs SELECT i % 7, 'k' || (i / 7), zeroblob(i % 2) FROM n",
         'CREATE TABLE numbered (rowid text, _rowid_ text, oid text);'
         f'{NUMBERS} INSERT INTO numbered SELECT i, i, i FROM n',
         f'CREATE TABLE "{quoted}" ("{quoted}" integer primary key, "select" text);'
