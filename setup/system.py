@@ -15,7 +15,12 @@ from engine.work import Work
 # What tests may drive as a browser, the first that is here; all of them are Chromium.
 BROWSERS = ('chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome')
 # Debian's packages that some test needs, and the programs of which any one does.
-PACKAGES = {'nginx-light': ('nginx',), 'openssl': ('openssl',), BROWSERS[0]: BROWSERS}
+PACKAGES = {
+    'nginx-light': ('nginx',),
+    'openssl': ('openssl',),
+    'mariadb-server': ('mariadb-install-db',),
+    BROWSERS[0]: BROWSERS,
+}
 # What a package calls to start its server on this machine. Tests start their own, elsewhere.
 STARTERS = ('invoke-rc.d', 'deb-systemd-invoke')
 DPKG_PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
