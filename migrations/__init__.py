@@ -1,0 +1,1 @@
+"""Tables moved from SQLite, PostgreSQL or MariaDB into PostgreSQL: planned, copied, verified."""
