@@ -13,10 +13,11 @@ import sqlalchemy as sa
 
 import audit
 import durations
-from settings import MOST_WAITING, NAME, Settings
-from stacks import editing, permissions, quotas, submission
+from settings import MOST_WAITING, Settings
+from stacks import cursors, editing, permissions, quotas, submission
 from stacks.catalogue import Catalogue
 from stacks.errors import ConflictError, Flaw, InvalidError, NotFoundError
+from stacks.migrating.migrations import Migrations
 from stacks.ordering import Ordering, insist_on_version, visible
 from stacks.records import ACTIVE, QUEUED, Caller, ListedStack, LogPart, Page, Run, Stack
 from stacks.requests import NewRun, NewStack, RunFilter, StackFilter
@@ -61,6 +62,9 @@ class Platform:
         """
         self.catalogue = catalogue
         self.sessions = Sessions(lambda: records().database)
+        self.migrations = Migrations(
+            settings, lambda: records().database, lambda: records().vault, bell
+        )
         self._settings = settings
         self._records = records
         self._bell = bell
@@ -109,7 +113,7 @@ class Platform:
         Raises InvalidError when the cursor is none.
         """
         permissions.insist_on_role(caller, 'reader')
-        after = _name(cursor)
+        after = cursors.name(cursor)
         with self._records().database.reading() as connection:
             found = stacks.page(connection, where, caller.programs, limit + 1, after)
         is_more = len(found) > limit
@@ -208,9 +212,10 @@ class Platform:
         Raises InvalidError when the cursor is none.
         """
         permissions.insist_on_role(caller, 'reader')
-        before = _number(cursor)
+        before = cursors.number(cursor)
+        whose = None if caller.may('operator') else caller.name
         with self._records().database.reading() as connection:
-            found = runs.page(connection, where, caller.programs, limit + 1, before)
+            found = runs.page(connection, where, caller.programs, limit + 1, before, whose)
         is_more = len(found) > limit
         items = [runs.shown(row) for row in found[:limit]]
         return Page(items, str(found[limit - 1].number) if is_more else None)
@@ -313,23 +318,8 @@ class Platform:
 def _visible_run(connection: sa.Connection, caller: Caller, run_id: str) -> Row:
     permissions.insist_on_role(caller, 'reader')
     row = runs.by_id(connection, run_id)
-    if row is None or not caller.may_use(row.program):
+    if row is None or not permissions.may_see_run(
+        caller, row.operation, row.program, row.caller
+    ):
         raise NotFoundError('There is no run of this id.')
     return row
-
-
-def _number(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    _insist_on_cursor(cursor.isascii() and cursor.isdigit() and len(cursor) < 19)
-    return int(cursor)
-
-
-def _name(cursor: str | None) -> str:
-    _insist_on_cursor(cursor is None or NAME.fullmatch(cursor))
-    return cursor or ''
-
-
-def _insist_on_cursor(holds: object) -> None:
-    if not holds:
-        raise InvalidError([Flaw('/cursor', 'must be a `next` of an earlier answer')])

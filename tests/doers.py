@@ -111,7 +111,10 @@ class Doer:
         self.database = Flaky(site.database.engine)
         self.presence = FilePresence(state / 'services', name)
         given: Any = operator
-        self.dispatcher = Dispatcher(site.settings, self.database, self.presence, given, site.bell)
+        migrator: Any = operator
+        self.dispatcher = Dispatcher(
+            *(site.settings, self.database, self.presence, given, migrator, site.bell)
+        )
         housekeeping = Housekeeping(site.settings, self.database, Snapshots(state / 'programs'))
         self.keeper = Keeper(self.database, self.presence, self.dispatcher, housekeeping, site.bell)
 

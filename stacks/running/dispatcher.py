@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
@@ -17,16 +18,19 @@ import metrics
 from audit import current_caller
 from settings import CANCEL_GRACE, Settings
 from stacks.errors import UnavailableError
+from stacks.migrating.account import Account
+from stacks.migrating.migrator import Migrator
 from stacks.moments import now
 from stacks.operation.course import Course
 from stacks.operation.engines import Engines, OwnedEngine
 from stacks.operation.operator import Operator
 from stacks.operation.stopping import Stop
 from stacks.operation.task import Outcome
-from stacks.records import DESTROY, FAILED, INTERRUPTED, own_error
-from stacks.running import running_run
+from stacks.records import DESTROY, FAILED, INTERRUPTED, OF_MIGRATIONS, own_error
+from stacks.running import running_migration, running_run
 from stacks.running.presence import Presence
-from stacks.running.running_run import LostError, RunningRun
+from stacks.running.running_migration import RunningMigration
+from stacks.running.running_run import LostError, RunningRun, StackRun
 from stacks.running.waiting import Bell
 from stacks.store import runs, stacks
 from stacks.store.database import Database
@@ -55,6 +59,7 @@ class Dispatcher:
         database: Database,
         presence: Presence,
         operator: Operator,
+        migrator: Migrator,
         bell: Bell,
     ) -> None:
         """Take what they work with.
@@ -66,6 +71,7 @@ class Dispatcher:
         self._presence = presence
         self.engines = Engines(settings)
         self._operator = operator
+        self._migrator = migrator
         self._bell = bell
         self._draining = threading.Event()
         self._drained_at = 0.0
@@ -174,7 +180,9 @@ class Dispatcher:
     def _do(self, row: Row) -> None:
         current_caller.set(row.caller)
         try:
-            if not self._is_refused(row):
+            if row.operation in OF_MIGRATIONS:
+                self._migrate(row)
+            elif not self._is_refused(row):
                 with self.engines.lease(row.program, row.stack) as engine:
                     self._do_with(engine, row)
         except LostError:
@@ -202,16 +210,32 @@ class Dispatcher:
     def _do_with(self, engine: OwnedEngine, row: Row) -> None:
         task = self._stored(lambda connection: running_run.begin(connection, row))
         course = self._operator.course(task, row.log_size)
+        run = StackRun(row, task, course, Stop(engine.interrupt))
+        self._follow(run, lambda: self._operator.perform(task, engine, course, run.stop))
+
+    def _migrate(self, row: Row) -> None:
+        job = self._stored(lambda connection: running_migration.begin(connection, row))
+        course = self._migrator.course(job, row.log_size)
+        # It has no engine: it looks by itself whether it is to stop.
+        run = RunningMigration(row, job, Account(), course, Stop(lambda: False))
+        keep = functools.partial(self._stored, run.keep)
+        self._follow(
+            run,
+            lambda: self._migrator.perform(job, run.account, course, run.stop, keep),
+        )
+
+    def _follow(self, run: RunningRun, perform: Callable[[], Outcome]) -> None:
+        """Do a run, which others see meanwhile, and store how it ended."""
+        row, course = run.row, run.course
         if row.attempts > 1:
             course.line(f'Attempt {row.attempts} of {MOST_ATTEMPTS} to do this run.')
-        run = RunningRun(row, task, course, Stop(engine.interrupt))
         if row.cancel:
             # Acknowledged by a service that died: it must not depend on when the keeper looks.
             run.stop.cancel(row.cancel)
         self._running[threading.get_ident()] = run
         absences = self._database.absences
         try:
-            outcome = self._operator.perform(task, engine, course, run.stop)
+            outcome = perform()
         finally:
             run.stop.end()
         if outcome.state == FAILED and row.attempts < MOST_ATTEMPTS:
@@ -227,7 +251,7 @@ class Dispatcher:
             connection.execute(sa.select(1))
         if self._database.absences == absences and not outcome.may_pass:
             return outcome
-        course.line('The engine or the database was away: this run is done again.')
+        course.line('The engine or a database was away: this run is done again.')
         return replace(outcome, state='')
 
     def _end(self, connection: sa.Connection, run: RunningRun, outcome: Outcome) -> str:
@@ -259,9 +283,14 @@ class Dispatcher:
                 logger.warning('the database is waited for: %s', error)
 
 
+def subject(row: Row) -> str:
+    """Return the name of what a run is about: a stack, or a migration."""
+    return str(row.stack or row.inputs['plain'].get('migration', ''))
+
+
 def _tell(row: Row, state: str) -> None:
     """Note and count how a run has ended; nothing where it is to be done again."""
-    audit.note(row.stack, row.operation, state or 'put off')
+    audit.note(subject(row), row.operation, state or 'put off')
     if state:
         metrics.OPERATIONS.labels(row.operation, state).inc()
 

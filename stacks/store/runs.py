@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from stacks.moments import aware, now
-from stacks.records import ACTIVE, QUEUED, RUNNING, SUCCEEDED, UPDATE, Run
+from stacks.records import ACTIVE, OF_MIGRATIONS, QUEUED, RUNNING, SUCCEEDED, UPDATE, Run
 from stacks.requests import RunFilter
 from stacks.store.stacks import Row, shown_inputs
 from stacks.store.tables import keys, log_parts, runs, stacks
@@ -39,20 +39,35 @@ def active(connection: sa.Connection, stack_id: int) -> list[Row]:
     return list(connection.execute(query))
 
 
+def active_migrations(connection: sa.Connection, caller: str) -> int:
+    """Return how many runs of migrations of a caller have not ended."""
+    query = sa.select(sa.func.count()).where(
+        runs.c.caller == caller, runs.c.state.in_(ACTIVE), runs.c.operation.in_(OF_MIGRATIONS)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def page(
     connection: sa.Connection,
     where: RunFilter,
     programs: frozenset[str] | None,
     limit: int,
     before: int | None,
+    whose: str | None = None,
 ) -> list[Row]:
     """Return runs, the newest first, without what is long; those before a number.
 
     programs: those whose runs are wanted; None for all.
+    whose: the one whose runs of migrations are wanted beside them; None for everybody's.
     """
     columns = [column for column in runs.c if column.name not in LONG]
     query = sa.select(*columns).order_by(runs.c.number.desc()).limit(limit)
-    query = query if programs is None else query.where(runs.c.program.in_(programs))
+    of_migration = runs.c.operation.in_(OF_MIGRATIONS)
+    of_stacks = sa.true() if programs is None else runs.c.program.in_(programs)
+    mine = sa.true() if whose is None else runs.c.caller == whose
+    query = query.where(
+        sa.or_(sa.and_(~of_migration, of_stacks), sa.and_(of_migration, mine))
+    )
     if before is not None:
         query = query.where(runs.c.number < before)
     for column, value in (
