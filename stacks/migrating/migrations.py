@@ -43,7 +43,6 @@ MOST_TABLES = 10_000
 LONGEST_NAME = 1000
 MOST_ALLOWED = 10_000
 TYPE = re.compile(r'[A-Za-z][\w ]*(\(\d+(, ?\d+)?\))?[\w ]*(\[\])?', re.ASCII)
-NOT_NOW = 'wrong-state'
 
 
 class Migrations:
@@ -146,7 +145,7 @@ class Migrations:
 
         def operation(connection: sa.Connection, row: Row) -> str:
             if row.state == SUCCEEDED:
-                raise ConflictError(NOT_NOW, 'This migration has nothing to go on with.')
+                raise ConflictError('wrong-state', 'This migration has nothing to go on with.')
             if allow_rejects is not None:
                 wishes = {**row.wishes, 'allow_rejects': allow_rejects}
                 migrations.change(connection, migration, wishes=wishes)
@@ -198,7 +197,7 @@ class Migrations:
 
     def _operation_to_run(self, connection: sa.Connection, row: Row) -> str:
         if (row.operation, row.state) != (PLAN, SUCCEEDED):
-            raise ConflictError(NOT_NOW, 'This migration has no plan that waits to be run.')
+            raise ConflictError('wrong-state', 'This migration has no plan that waits to be run.')
         return MIGRATE
 
     def _places(
