@@ -78,6 +78,9 @@ class Dispatcher:
         # By thread, the run that it has taken; and whether one may be taken that nobody heard of.
         self._taken: dict[int, str] = {}
         self._may_have_more = False
+        # The threads that do migrations. These take long, so one thread is left for stacks.
+        self._migrating: set[int] = set()
+        self._most_migrating = max(1, settings.workers - 1)
         self._taking = threading.Lock()
         # By thread: a run that another service took over may come back before it has stopped here.
         self._running: dict[int, RunningRun] = {}
@@ -157,13 +160,17 @@ class Dispatcher:
                 raise
             if row is not None:
                 self._taken[threading.get_ident()] = row.id
+                if row.operation in OF_MIGRATIONS:
+                    self._migrating.add(threading.get_ident())
             return row
 
     def _take(self) -> Row | None:
         with self._database.writing() as connection:
             row = self._unheard_of(connection)
             self._may_have_more = row is not None
-            row = row or runs.claim(connection, self._presence.name)
+            is_full = len(self._migrating) >= self._most_migrating
+            without = OF_MIGRATIONS if is_full else ()
+            row = row or runs.claim(connection, self._presence.name, without)
             if self._draining.is_set():
                 # It may be one that was just put off here. It is not taken after all.
                 raise UnavailableError('The service is shutting down.')
@@ -196,6 +203,7 @@ class Dispatcher:
         finally:
             self._running.pop(threading.get_ident(), None)
             self._taken.pop(threading.get_ident(), None)
+            self._migrating.discard(threading.get_ident())
             self._bell.ring()
 
     def _is_refused(self, row: Row) -> bool:

@@ -109,8 +109,12 @@ def has_queued(connection: sa.Connection) -> bool:
     return connection.execute(query).first() is not None
 
 
-def claim(connection: sa.Connection, executor: str) -> Row | None:
+def claim(
+    connection: sa.Connection, executor: str, without: Collection[str] = ()
+) -> Row | None:
     """Take the run that has waited longest and whose stack has none before it; None without one.
+
+    without: operations of which none is taken.
 
     Two that take the same are told apart by the index of one running run for each stack, or by
     the row's lock.
@@ -123,7 +127,7 @@ def claim(connection: sa.Connection, executor: str) -> Row | None:
     )
     query = (
         sa.select(runs)
-        .where(runs.c.state == QUEUED, is_next)
+        .where(runs.c.state == QUEUED, is_next, runs.c.operation.not_in(without))
         .order_by(runs.c.number)
         .limit(1)
         .with_for_update(skip_locked=True, of=runs)

@@ -18,7 +18,7 @@ from stacks.records import Migration, own_error
 from stacks.requests import End, NewMigration
 from stacks.store import migrations
 from tests.doers import Doer, FakeOperator, await_that
-from tests.records import ANNA, Site
+from tests.records import ANNA, Site, order
 
 PATIENCE = 60.0
 WISH = NewMigration(End(url='sqlite:///data/a.db'), End(url='postgresql://a:planted@db/x'))
@@ -193,3 +193,13 @@ def test_abandoned(site: Site) -> None:
         assert site.platform.wait(ANNA, begun.run, 20).state == 'succeeded'
     assert site.platform.migrations.all(ANNA, 9, None).items == []
     assert site.platform.run(ANNA, found.run).state == 'failed'
+
+
+def test_stacks_have_a_worker(site: Site) -> None:
+    """However many migrations wait, one worker is left for stacks."""
+    waiting = [site.platform.migrations.create(ANNA, WISH) for _ in range(3)]
+    with doing(site, until_stopped):
+        await_that(lambda: now(site, waiting[0]).progress)
+        run = site.platform.create(ANNA, order())
+        assert site.platform.wait(ANNA, run.id, 20).state == 'succeeded'
+        assert [now(site, each).state for each in waiting] == ['running', 'queued', 'queued']
