@@ -17,7 +17,7 @@ from typing import Any
 import requests
 
 import engine
-from bench import lasting, load, opentofu, report, sites
+from bench import lasting, load, migrations, opentofu, report, sites
 from bench.timing import Sample
 from tests.paths import ROOT
 from tests.service import Service, serving
@@ -76,6 +76,9 @@ def run(folder: Path, stack: ExitStack, quick: bool) -> dict[str, Any]:
     say('sites')
     with start(ENGINE='warm', SLOTS='1') as service:
         results['sites'] = sites.measure(service, folder, found, 1 if quick else 6)
+    say('migrations')
+    rows = migrations.ROWS // 10 if quick else migrations.ROWS
+    results['migrations'] = migrations.measure(folder / 'migrations', rows, 1 if quick else 3)
     if not quick:
         say('growth')
         one_slot = functools.partial(start, ENGINE='warm', SLOTS='1')

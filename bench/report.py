@@ -23,6 +23,15 @@ WINDOWS = {
     'last': 'last',
     'fresh': 'in turn with the last, of a new service: first',
 }
+MIGRATIONS = {
+    'text file': 'limit: `COPY FROM` a prepared file, text',
+    'binary file': 'limit: `COPY FROM` a prepared file, binary',
+    'sqlite': 'SQLite, with checkpoints, checksum, key and swap',
+    'pgloader sqlite': 'SQLite, pgloader',
+    'postgres': 'PostgreSQL, with checkpoints, checksum, key and swap',
+    'mariadb': 'MariaDB, with checkpoints, checksum, key and swap',
+    'pgloader mariadb': 'MariaDB, pgloader',
+}
 BEGIN, END = '<!-- benchmark: written by `make bench` -->', '<!-- end of the benchmark -->'
 BLOCK = re.compile(f'{re.escape(BEGIN)}.*?{re.escape(END)}', re.DOTALL)
 
@@ -44,6 +53,8 @@ def table(results: dict[str, Any]) -> str:
     parts.append(_lasting(results['lasting']))
     if 'sites' in results:
         parts.append(_sites(results['sites']))
+    if 'migrations' in results:
+        parts.append(migrations(results['migrations']))
     if 'growth' in results:
         parts.append(_growth(results['growth']))
     return '\n\n'.join(parts)
@@ -155,6 +166,23 @@ def _sites(sites: dict[str, dict[str, float]]) -> str:
     ):
         seconds = ' | '.join(f'{sites[name][key]:.3f}' for key in ('median', 'min', 'max'))
         lines.append(f'| {title} | {sites[name]["runs"]} | {seconds} | {more} |')
+    return '\n'.join(lines)
+
+
+def migrations(found: dict[str, Any]) -> str:
+    """Return the figures of bench/migrations.py as Markdown."""
+    rows = found['rows']
+    lines = [
+        f'| {rows:,} rows of 6 columns into PostgreSQL | runs | median s | min s | max s | '
+        'to the limit | MB a process |',
+        '|---|---|---|---|---|---|---|',
+    ]
+    for name, title in MIGRATIONS.items():
+        if name in found:
+            at = found[name]
+            seconds = ' | '.join(f'{at[key]:.2f}' for key in ('median', 'min', 'max'))
+            memory = at['mb'] or ''
+            lines.append(f'| {title} | {at["runs"]} | {seconds} | {at["ratio"]:.2f} | {memory} |')
     return '\n'.join(lines)
 
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,12 @@ def _caller(chosen: argparse.Namespace) -> Caller:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: stopped.set())
     log = telling.Log(sys.stderr)
-    return Caller(log.line, log.progress, stopped.is_set, chosen.workers or Caller().workers)
+    found = Caller(log.line, log.progress, stopped.is_set)
+    return replace(
+        found,
+        workers=chosen.workers or found.workers,
+        chunk_rows=chosen.chunk_rows or found.chunk_rows,
+    )
 
 
 def _ends(chosen: argparse.Namespace, environ: Mapping[str, str]) -> Ends:
@@ -134,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument('id')
     for each in (run, resume):
         each.add_argument('--workers', type=int, help='processes; as many as there are cores')
+        each.add_argument('--chunk-rows', type=int, metavar='N', help='rows between checkpoints')
         each.add_argument(
             '--allow-rejects', type=int, metavar='N', help='rows that may be left out'
         )

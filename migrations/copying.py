@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 
 import psycopg
 
@@ -22,7 +23,7 @@ WHERE = re.compile(r'COPY .*, line (\d+)(?:, column (.*?)(?:: "|$|: null))?', re
 NAMED = 3
 
 Progress = Callable[[int], None]
-Reader = Callable[[Table, Bounds], Iterator[Block]]
+Reader = Callable[[Table, Bounds], Generator[Block, None, None]]
 
 
 class Copier:
@@ -55,11 +56,11 @@ class Copier:
         table = self._tables[job.table]
         try:
             with self._connection.transaction():
-                digest, rejects = self._copied(table, self._read(table, job.bounds))
+                digest, rejects = self._copied(table, job)
         except psycopg.Error as error:
             if table.binary or not is_data(error):
                 raise
-            digest, rejects = self._carefully(table, self._read(table, job.bounds))
+            digest, rejects = self._carefully(table, job)
         self._staging.finish(job, digest, rejects)
         if rejects:
             self._insist(self._staging.rejects())
@@ -84,9 +85,13 @@ class Copier:
         self._connection.execute(self._plan.statements[job.number].sql.encode())
         self._staging.finish(job, Digest())
 
-    def _copied(self, table: Table, blocks: Iterator[Block]) -> tuple[Digest, list[Reject]]:
+    def _copied(self, table: Table, job: Job) -> tuple[Digest, list[Reject]]:
         digest, rejects = Digest(), list[Reject]()
-        with self._connection.cursor().copy(self._statement(table)) as copy:
+        with (
+            # Else the source is still in the middle of it when it is to be read again.
+            closing(self._read(table, job.bounds)) as blocks,
+            self._connection.cursor().copy(self._statement(table)) as copy,
+        ):
             if table.binary:
                 copy.write(HEADER)
             for block in blocks:
@@ -99,10 +104,10 @@ class Copier:
                 copy.write(TRAILER)
         return digest, rejects
 
-    def _carefully(self, table: Table, blocks: Iterator[Block]) -> tuple[Digest, list[Reject]]:
+    def _carefully(self, table: Table, job: Job) -> tuple[Digest, list[Reject]]:
         """Copy block by block, so that what the server refuses can be taken out."""
         digest, rejects = Digest(), list[Reject]()
-        for block in blocks:
+        for block in self._read(table, job.bounds):
             rejects += block.rejects
             while block.sent:
                 refused = self._refused(table, block)

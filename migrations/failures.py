@@ -27,6 +27,7 @@ REFUSED = (
     ('too many clients', errors.LoginError, "Wait, or raise the server's limit of connections"),
     ('CONNECT privilege', errors.LoginError, 'GRANT CONNECT on the database to this role'),
     ('no encryption', errors.TlsError, 'The server wants TLS: set sslmode=require'),
+    ('pg_hba.conf', errors.LoginError, 'Have pg_hba.conf of the server let this user in'),
     (
         'does not support SSL',
         errors.TlsError,

@@ -33,8 +33,8 @@ TIME = re.compile(r'(\d\d:\d\d)(:\d\d)?(?:\.(\d{1,6})0*)?')
 # Of MySQL: hours go to 838.
 INTERVAL = re.compile(r'(-?\d{2,3}:\d\d:\d\d)(?:\.(\d{1,6}))?')
 UUID = re.compile(r'[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')
-# `2026-01-02 03:04:05.123456+00:00`, which needs no calendar to be put into UTC.
-IN_UTC = 32
+# Characters of `2026-01-02 03:04:05.123456`, of which only zeros have to go.
+WHOLE = 26
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,7 @@ class Form:
         # Positive and negative zero are one value to some sources.
         plain = [0.0 if each is None else float(each) + 0.0 for each in values]
         text = struct.pack(f'>{len(plain)}{self.bits}', *plain).hex()
-        cut = [text[at : at + size] for at in range(0, len(text), size)]
-        return [NULL if value is None else each for value, each in zip(values, cut, strict=True)]
+        return _with_nulls(values, [text[at : at + size] for at in range(0, len(text), size)])
 
 
 def of(name: str) -> Form:
@@ -105,9 +104,7 @@ def text(values: Values) -> Texts:
     parts = joined.split('\0')
     if len(parts) != len(values):
         raise ValueError('PostgreSQL has no text with a NUL in it')
-    if None not in values:
-        return parts
-    return [NULL if value is None else part for value, part in zip(values, parts, strict=True)]
+    return _with_nulls(values, parts)
 
 
 def any_text(values: Values) -> Texts:
@@ -166,9 +163,22 @@ def scaled(scale: int) -> Callable[[Values], Texts]:
 
     def sent(values: Values) -> Texts:
         _insist(values, int, float, str)
+        if set(map(type, values)) <= {NONE, float}:
+            # As `write` does, for a whole column at a time.
+            plain = [0.0 if value is None else value or 0.0 for value in values]
+            texts = [f'{value:.{scale}f}' for value in plain]
+            if list(map(float, texts)) != plain:
+                raise ValueError(f'it has more than {scale} places')
+            return _with_nulls(values, texts)
         return _each(values, write)
 
     return sent
+
+
+def _with_nulls(values: Values, texts: Texts) -> Texts:
+    if None not in values:
+        return texts
+    return [NULL if value is None else text for value, text in zip(values, texts, strict=True)]
 
 
 def _decimal(value: Any) -> Decimal:
@@ -192,7 +202,12 @@ def date(values: Values) -> Texts:
 
 
 def timestamp(values: Values) -> Texts:
+    check = dt.datetime.fromisoformat
+
     def write(value: str) -> str:
+        if len(value) == WHOLE and value[10:20:9] == ' .' and value[20:].isdigit():
+            check(value)
+            return value.rstrip('0').rstrip('.')
         day, time, zone = _moment(value)
         if zone:
             raise ValueError('it has a time zone')
@@ -205,11 +220,13 @@ def timestamp(values: Values) -> Texts:
 
 def zoned(values: Values) -> Texts:
     """Moments; without a zone they are of UTC, as MySQL's are in a session of UTC."""
+    check = dt.datetime.fromisoformat
 
     def write(value: str) -> str:
-        if len(value) == IN_UTC and value[-6:] == '+00:00' and value[10] == ' ':
-            dt.datetime.fromisoformat(value)
-            return value[:-6].rstrip('0').rstrip('.') + '+00'
+        plain = value[:-6] if value[-6:] == '+00:00' else value
+        if len(plain) == WHOLE and plain[10:20:9] == ' .' and plain[20:].isdigit():
+            check(plain)
+            return plain.rstrip('0').rstrip('.') + '+00'
         day, time, zone = _moment(value)
         return _in_utc(day, time, zone) if zone not in ('', 'Z') else f'{day} {time}+00'
 

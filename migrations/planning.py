@@ -102,8 +102,7 @@ def insist_on_room(connection: Connection, made: Plan) -> None:
         raise PrivilegeError(f'GRANT CREATE ON SCHEMA {quoted(made.schema)} to the user first.')
     if encoding != 'UTF8':
         raise UnfitError(f'The encoding of the target is {encoding}: it has to be UTF8.')
-    names = [name for name in swapping.taken(connection, made) if name not in made.replaced]
-    if names and not made.replaced:
+    if names := swapping.taken(connection, made):
         raise ExistsError(
             f'{made.schema} has {", ".join(map(quoted, names))} already. Drop or rename these, or '
             'have the tables moved into a backup schema.'

@@ -16,7 +16,7 @@ from migrations.errors import ChangedError, MismatchError, RejectsError, UnfitEr
 from migrations.failures import told
 from migrations.places import Place
 from migrations.planning import Ends
-from migrations.plans import Plan
+from migrations.plans import Plan, Table
 from migrations.pool import Pool
 from migrations.progress import Meter, Progress
 from migrations.rows import Reject
@@ -24,7 +24,6 @@ from migrations.sources import Source
 from migrations.sources.sqlite import make_copy
 from migrations.staging import Staging, State
 
-# Rows of a chunk, which is lost when it is interrupted; fewer where rows are large.
 CHUNK_ROWS = 100_000
 CHUNK_BYTES = 64 * 1024 * 1024
 MOST_WORKERS = 4
@@ -42,6 +41,8 @@ class Caller:
     progress: Callable[[Progress], None] = lambda progress: None
     stop: Callable[[], bool] = lambda: False
     workers: int = field(default_factory=lambda: min(MOST_WORKERS, os.cpu_count() or 1))
+    # Rows of a chunk, which is what an interruption loses; fewer where rows are large.
+    chunk_rows: int = CHUNK_ROWS
     done: Callable[[Result], None] = lambda result: None
 
 
@@ -203,10 +204,13 @@ class _Migration:
         with self._schema.connection.transaction():
             self._schema.forget(staging.COPY)
             for table in self._plan.tables:
-                size = table.bytes // max(1, table.rows)
-                rows = max(1, min(CHUNK_ROWS, CHUNK_BYTES // max(1, size)))
-                self._schema.add(staging.COPY, table.name, source.chunks(table, rows))
+                chunks = source.chunks(table, self._chunk_rows(table))
+                self._schema.add(staging.COPY, table.name, chunks)
             self._schema.planned()
+
+    def _chunk_rows(self, table: Table) -> int:
+        size = table.bytes // max(1, table.rows)
+        return max(1, min(self._caller.chunk_rows, CHUNK_BYTES // max(1, size)))
 
     def _pool(self, place: Place, snapshot: str, most: int | None) -> Pool:
         task = {
@@ -238,7 +242,7 @@ class _Migration:
         for name in self._schema.changed():
             self._caller.log(f'{name} has changed meanwhile: it is copied anew')
             with told(self._ends.source):
-                chunks = source.chunks(tables[name], CHUNK_ROWS)
+                chunks = source.chunks(tables[name], self._chunk_rows(tables[name]))
             self._schema.clear(name, chunks)
 
     def _verify(self, pool: Pool) -> None:

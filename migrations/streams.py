@@ -41,8 +41,8 @@ class Digest:
     sum: int = 0
 
     def add(self, rows: Iterable[bytes]) -> None:
-        md5 = hashlib.md5
-        digests = b''.join([md5(row, usedforsecurity=False).digest()[:8] for row in rows])
+        blake2b = hashlib.blake2b
+        digests = b''.join([blake2b(row, digest_size=8).digest() for row in rows])
         count = len(digests) // 8
         self.rows += count
         self.sum = (self.sum + sum(struct.unpack(f'>{count}Q', digests))) % MODULUS
@@ -95,11 +95,13 @@ def _without_frame(rows: list[bytes]) -> list[bytes]:
 
 def _drained(wire: pq.abc.PGconn) -> list[pq.abc.PGresult]:
     found = []
-    while wire.status == pq.ConnStatus.OK:
-        result = wire.get_result()
-        if result is None or result.status in (pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_IN):
-            break
-        found.append(result)
+    while wire.status == pq.ConnStatus.OK and (result := wire.get_result()) is not None:
+        if result.status == pq.ExecStatus.COPY_OUT:
+            # Whoever reads wanted no more of it.
+            while wire.get_copy_data(0)[0] > 0:
+                pass
+        else:
+            found.append(result)
     return found
 
 

@@ -15,8 +15,10 @@ LOCK_TIMEOUT = '5s'
 Given = Mapping[tuple[str, str], tuple[int, bool] | None]
 # Names that a schema has once: tables, indexes, sequences, views, types.
 TAKEN = """
-    SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%(schema)s)
+    SELECT relname FROM pg_class c WHERE relnamespace = to_regnamespace(%(schema)s)
       AND relname = ANY(%(names)s)
+      AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+        WHERE i.indexrelid = c.oid AND t.relname = ANY(%(old)s))
     UNION SELECT typname FROM pg_type WHERE typnamespace = to_regnamespace(%(schema)s)
       AND typname = ANY(%(names)s)
     ORDER BY 1
@@ -39,11 +41,12 @@ DEPENDENTS = """
 
 
 def taken(connection: Connection, plan: Plan) -> list[str]:
-    """Return the names of the plan that the target's schema has already."""
+    """Return the names that the target's schema has already, and which nobody moves away."""
     names = [table.name for table in plan.tables]
     names += [each.name for each in (*plan.types, *plan.statements) if _names_a_relation(each)]
-    values = {'schema': quoted(plan.schema), 'names': names}
-    return [row[0] for row in connection.execute(TAKEN, values)]
+    values = {'schema': quoted(plan.schema), 'names': names, 'old': list(plan.replaced)}
+    found = connection.execute(TAKEN, values)
+    return [row[0] for row in found if row[0] not in plan.replaced]
 
 
 def dependents(connection: Connection, schema: str, tables: list[str]) -> list[str]:

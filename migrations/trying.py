@@ -84,7 +84,7 @@ class _Trial:
 
     def _possible(self, column: Column) -> Column:
         notes = []
-        if failure := self._failure(f'SELECT NULL::{column.target_type}'):
+        if failure := self._failure(f'SELECT NULL::{column.target_type} WHERE false'):
             notes.append(Note(LOST, f'{failure}: it becomes text'))
             column = replace(column, target_type='text', reads='text', default=None, identity=None)
         if column.default is not None:

@@ -12,11 +12,11 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from migrations import postgres, sources
-from migrations.copying import Copier
+from migrations.copying import Copier, Reader
 from migrations.errors import MigrationError
 from migrations.failures import told
 from migrations.places import Place, parse
@@ -58,12 +58,12 @@ def work(task: dict[str, Any], lines: queue.Queue[str], say: Say) -> None:
             say(idle=step)
 
 
-def _reader(place: Place, snapshot: str) -> Callable[[Table, Bounds], Iterator[Block]]:
+def _reader(place: Place, snapshot: str) -> Reader:
     with told(place):
         source = sources.connect(place)
         source.join(snapshot)
 
-    def read(table: Table, bounds: Bounds) -> Iterator[Block]:
+    def read(table: Table, bounds: Bounds) -> Generator[Block, None, None]:
         # Both sides may have the same driver: errors have to say of which they are.
         with told(place):
             yield from source.blocks(table, bounds)

@@ -13,7 +13,11 @@ from engine.children import FailedError
 from engine.work import Work
 
 # Debian's package of each program that some test starts.
-PACKAGE_OF = {'nginx': 'nginx-light', 'openssl': 'openssl', 'mariadbd': 'mariadb-server'}
+PACKAGE_OF = {
+    'nginx': 'nginx-light',
+    'openssl': 'openssl',
+    'mariadb-install-db': 'mariadb-server',
+}
 # What a package calls to start its server on this machine. Tests start their own, elsewhere.
 STARTERS = ('invoke-rc.d', 'deb-systemd-invoke')
 DPKG_PATH = '/usr/sbin:/usr/bin:/sbin:/bin'

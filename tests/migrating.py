@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,12 @@ class Case:
     target: str
     folder: Path
     log: list[str] = field(default_factory=list)
+    chunk_rows: int = 1000
+    stop: Callable[[], bool] = lambda: False
+
+    @property
+    def caller(self) -> Caller:
+        return Caller(log=self.log.append, stop=self.stop, workers=2, chunk_rows=self.chunk_rows)
 
     @property
     def ends(self) -> Ends:
@@ -46,12 +52,10 @@ class Case:
         return planning.plan(self.ends, wishes, **how)
 
     def run(self, plan: Plan | None = None, migration: str = 'test', **how: Any) -> Result:
-        caller = Caller(log=self.log.append, workers=2)
-        return running.run(self.ends, plan or self.plan(), migration, caller, **how)
+        return running.run(self.ends, plan or self.plan(), migration, self.caller, **how)
 
     def resume(self, migration: str = 'test', **how: Any) -> Result:
-        caller = Caller(log=self.log.append, workers=2)
-        return running.resume(self.ends, migration, caller, **how)
+        return running.resume(self.ends, migration, self.caller, **how)
 
     def command(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         """Start the command, as its own process group."""
@@ -95,13 +99,18 @@ def whole_url(server: Database, database: str) -> str:
 def empty_database(server: Database) -> Iterator[str]:
     """Yield the URL of a database that is there for as long as the body runs."""
     name = f'test_{secrets.token_hex(6)}'
-    with server.connect() as connection:
+    _execute(server, f'CREATE DATABASE {name} TEMPLATE template0')
+    try:
+        yield whole_url(server, name)
+    finally:
+        _execute(server, f'DROP DATABASE {name} WITH (FORCE)')
+
+
+def _execute(server: Database, statement: str) -> None:
+    # A connection of its own, as the server may be killed meanwhile.
+    with closing(server.connect()) as connection:
         connection.autocommit = True
-        connection.execute(f'CREATE DATABASE {name} TEMPLATE template0'.encode())
-        try:
-            yield whole_url(server, name)
-        finally:
-            connection.execute(f'DROP DATABASE {name} WITH (FORCE)'.encode())
+        connection.execute(statement.encode())
 
 
 def sqlite_file(folder: Path, *statements: str) -> str:

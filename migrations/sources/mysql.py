@@ -1,4 +1,4 @@
-"""MariaDB and MySQL: a consistent snapshot for each connection, values as the server writes them."""
+"""MariaDB and MySQL: a snapshot for each connection, all of one moment; values as texts."""
 
 from __future__ import annotations
 

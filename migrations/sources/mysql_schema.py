@@ -83,6 +83,7 @@ class _Reflection:
         self._database = database
         self._wishes = wishes
         self._is_mariadb = 'MariaDB' in rows(connection, 'SELECT VERSION()')[0][0]
+        self._wrong_enums: set[tuple[str, str]] = set()
         self.notes: dict[str, list[Note]] = {}
         self.database_notes: list[Note] = []
         found = [
@@ -148,6 +149,9 @@ class _Reflection:
                 asked[row[1]] = f'sum({IS_ZERO.replace("{c}", name)})'
             elif row[3].startswith('bigint') and 'unsigned' in row[3]:
                 asked[row[1]] = f'max({name})'
+            elif row[2] == 'enum':
+                # What was none of its words is kept as an empty one.
+                asked[row[1]] = f'sum({name} = 0)'
             elif row[2] in LARGE:
                 asked[row[1]] = f'max(octet_length({name}))'
         if not asked:
@@ -155,18 +159,23 @@ class _Reflection:
         source = f'{backquoted(self._database)}.{backquoted(table)}'
         (values,) = rows(self._connection, f'SELECT {", ".join(asked.values())} FROM {source}')
         found = {name: int(value or 0) for name, value in zip(asked, values, strict=True)}
+        enums = (row[1] for row in self._columns[table] if row[2] == 'enum')
+        self._wrong_enums |= {(table, name) for name in enums if found[name]}
         large = {row[1] for row in self._columns[table] if row[2] in LARGE}
         return found, sum(value for name, value in found.items() if name in large)
 
     def _column(self, table: str, row: Any, scanned: dict[str, int]) -> Column:
-        _, name, kind, whole, nullable, default, extra = row[:7]
+        _, name, kind, whole, nullable, _, extra = row[:7]
         checks = [each[2] for each in self._checks.get(table, [])]
         is_numbered = 'auto_increment' in extra.lower()
         declared = Declared(
             name,
             kind,
             whole,
-            *map(int, row[7:11]),
+            int(row[7]),
+            int(row[8]),
+            int(row[9]),
+            int(row[10]),
             is_text_json=f'json_valid({backquoted(name)})' in checks,
             is_key=is_numbered or (table, name) in self._linked,
             odd=scanned.get(name, 0),
@@ -248,7 +257,10 @@ class _Reflection:
     def _made_checks(self, table: Table) -> list[Statement]:
         found = []
         for row in self._columns[table.name]:
-            if row[2] == 'enum':
+            if row[2] == 'enum' and (table.name, row[1]) in self._wrong_enums:
+                said = f'that only its words may be in {row[1]!r}: some are none of them'
+                self._say(table.name, LOST, said)
+            elif row[2] == 'enum':
                 words = ', '.join(map(literal, words_of(row[3])))
                 name = self._unique.pick(f'{table.name}_{row[1]}_check', table.name)
                 definition = f'CHECK ({quoted(row[1])} IN ({words}))'

@@ -45,7 +45,7 @@ def test_installed(log: Path) -> None:
     install()
     update, packages, starters = log.read_text().splitlines()
     assert update == 'update -q'
-    assert packages.endswith(' nginx-light openssl')
+    assert packages.endswith(' nginx-light openssl mariadb-server')
     assert {Path(each).name for each in starters.split()} == set(system.STARTERS)
 
 
@@ -65,9 +65,8 @@ def test_not_root(
     monkeypatch.setattr(os, 'geteuid', lambda: 1000)
     install()
     assert not log.exists()
-    assert 'Not installed, that takes root and apt-get: nginx-light, openssl' in (
-        capsys.readouterr().err
-    )
+    told = 'Not installed, that takes root and apt-get: nginx-light, openssl, mariadb-server'
+    assert told in capsys.readouterr().err
 
 
 def test_apt_fails(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
