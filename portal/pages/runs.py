@@ -153,7 +153,7 @@ class OneRun:
         where = RunFilter(run.stack, UPDATE, is_kept=True)
         updates = self._platform.runs(caller, where, asking.LIMIT, None).items
         earlier = [each for each in updates if each.created_at < run.created_at]
-        return input_changes(earlier[0].inputs if earlier else {}, run)
+        return input_changes(earlier[0].inputs, run) if earlier else []
 
     def _outdated(self, caller: Caller, run: Run) -> str:
         """Return why an update cannot be decided by this preview any more."""

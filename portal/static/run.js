@@ -7,6 +7,8 @@ if (live && log) {
   const started = Date.now();
   const ended = Boolean(document.getElementById('progress').dataset.ended);
   const follow = document.createElement('button');
+  // Without this script, the way to see what is new.
+  const link = document.getElementById('again');
   let next = Number(log.dataset.next);
   let failures = 0;
   let unread = 0;
@@ -14,6 +16,7 @@ if (live && log) {
   let timer = 0;
   let isAsking = false;
 
+  if (link) link.hidden = true;
   follow.type = 'button';
   follow.className = 'follow';
   follow.hidden = true;
@@ -105,6 +108,7 @@ if (live && log) {
       return;
     }
     const part = request.response.getElementById('log');
+    if (failures) news.textContent = '';
     failures = 0;
     append(part.textContent);
     if (!ended) redraw(fresh);
@@ -126,7 +130,10 @@ if (live && log) {
     }
     // What can be done now is on the page as it is for a run that has ended.
     if (!selects() && !log.contains(document.activeElement)) location.reload();
-    else document.getElementById('again').textContent = 'It has ended: show the result';
+    else if (link) {
+      link.textContent = 'It has ended: show the result';
+      link.hidden = false;
+    }
   }
 
   function lost() {
