@@ -28,7 +28,8 @@ KINDS = {
         HTTPStatus.UNPROCESSABLE_ENTITY, 'the `Idempotency-Key` was used for another request'
     ),
     'not-found': Kind(
-        HTTPStatus.NOT_FOUND, 'there is no such program, stack, run or migration, or it is not for you'
+        HTTPStatus.NOT_FOUND,
+        'there is no such program, stack, run or migration, or it is not for you',
     ),
     'forbidden': Kind(HTTPStatus.FORBIDDEN, 'your role or your programs do not allow it'),
     'name-taken': Kind(HTTPStatus.CONFLICT, 'there is a stack of this name'),

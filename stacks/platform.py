@@ -215,7 +215,7 @@ class Platform:
         before = cursors.number(cursor)
         whose = None if caller.may('operator') else caller.name
         with self._records().database.reading() as connection:
-            found = runs.page(connection, where, caller.programs, limit + 1, before, whose)
+            found = runs.page(connection, where, caller.programs, limit + 1, before, whose=whose)
         is_more = len(found) > limit
         items = [runs.shown(row) for row in found[:limit]]
         return Page(items, str(found[limit - 1].number) if is_more else None)
@@ -318,8 +318,6 @@ class Platform:
 def _visible_run(connection: sa.Connection, caller: Caller, run_id: str) -> Row:
     permissions.insist_on_role(caller, 'reader')
     row = runs.by_id(connection, run_id)
-    if row is None or not permissions.may_see_run(
-        caller, row.operation, row.program, row.caller
-    ):
+    if row is None or not permissions.may_see_run(caller, row.operation, row.program, row.caller):
         raise NotFoundError('There is no run of this id.')
     return row

@@ -123,7 +123,8 @@ class Migration:
     source, target: without passwords; `stack NAME` where it is the database of a stack.
     plan: as migrations.plans has it; None before it was made, and in lists.
     progress: `{"step", "rows", "total", "rate", "seconds_left"}`; None before it began.
-    rejects: what was left out, each `{"table", "key", "column", "value", "reason"}`; empty in lists.
+    rejects: what was left out, each `{"table", "key", "column", "value", "reason"}`; empty
+        in lists.
     rows: how many were moved, once all is done. backup: the schema with what was replaced.
     """
 

@@ -118,9 +118,13 @@ class Service:
     def _serve(self, records: Records, here: Presence) -> None:
         """Have runs done until the service ends."""
         operator = Operator(self._settings, self._catalogue, records.vault, self._servers)
-        migrator = Migrator(self._settings, records.vault)
         dispatcher = Dispatcher(
-            self._settings, records.database, here, operator, migrator, self._bell
+            self._settings,
+            records.database,
+            here,
+            operator,
+            self._bell,
+            migrator=Migrator(self._settings, records.vault),
         )
         housekeeping = Housekeeping(self._settings, records.database, operator.snapshots)
         keeper = Keeper(records.database, here, dispatcher, housekeeping, self._bell)

@@ -114,7 +114,7 @@ class Doer:
         self.presence = FilePresence(state / 'services', name)
         given: Any = operator
         self.dispatcher = Dispatcher(
-            *(site.settings, self.database, self.presence, given, migrator, site.bell)
+            *(site.settings, self.database, self.presence, given, site.bell), migrator=migrator
         )
         housekeeping = Housekeeping(site.settings, self.database, Snapshots(state / 'programs'))
         self.keeper = Keeper(self.database, self.presence, self.dispatcher, housekeeping, site.bell)

@@ -39,8 +39,9 @@ class FakeMigrations(Migrations):
         permissions.insist_on_role(caller, 'user')
         if known := self._same(caller, request.key):
             return known
-        source, target = self._named('source', request.source), self._named(
-            'target', request.target
+        source, target = (
+            self._named('source', request.source),
+            self._named('target', request.target),
         )
         id = f'mig_{len(self._found) + 1:04}'
         run = self._platform.begin_migration(caller, id, 'plan' if request.plan else 'migrate')
@@ -124,9 +125,7 @@ class FakeMigrations(Migrations):
             return None
         return self._next(caller, found, 'abandon', key)
 
-    def _next(
-        self, caller: Caller, found: Migration, operation: str, key: Key | None
-    ) -> Migration:
+    def _next(self, caller: Caller, found: Migration, operation: str, key: Key | None) -> Migration:
         run = self._platform.begin_migration(caller, found.id, operation)
         self._found[found.id] = replace(self._found[found.id], run=run.id)
         self._remember(caller, key, found.id)

@@ -7,7 +7,6 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -253,7 +252,9 @@ def _visible(connection: sa.Connection, caller: Caller, migration: str, lock: bo
 def _insist_on_rest(row: Row) -> None:
     if row.state in ACTIVE:
         raise ConflictError(
-            'run-in-progress', f'A run is under way on this migration ({row.operation}).', row.run_id
+            'run-in-progress',
+            f'A run is under way on this migration ({row.operation}).',
+            row.run_id,
         )
 
 
@@ -302,7 +303,9 @@ def _flaws(request: NewMigration) -> list[Flaw]:
         if not _is_name(name):
             flaws.append(Flaw(f'/{pointer}', 'must be the name of a schema'))
     if not all(_is_name(name) and TYPE.fullmatch(kind) for name, kind in request.types):
-        flaws.append(Flaw('/types', 'must be types of PostgreSQL, as numeric(20,4), by table.column'))
+        flaws.append(
+            Flaw('/types', 'must be types of PostgreSQL, as numeric(20,4), by table.column')
+        )
     if not 0 <= request.allow_rejects <= MOST_ALLOWED:
         flaws.append(Flaw('/allow_rejects', f'must be a number from 0 to {MOST_ALLOWED}'))
     return flaws

@@ -60,7 +60,8 @@ class Migrator:
         keep: stores what the account has by then; a migration that is done is only forgotten in
             the target when that has succeeded.
         """
-        attempt = _Attempt(self._settings, job, account, course, stop, keep)
+        seconds = self._settings.operation_timeout
+        attempt = _Attempt(job, account, course, stop, keep=keep, seconds=seconds)
         try:
             attempt.do(self._ends(job))
         except CancelledError:
@@ -89,19 +90,20 @@ class Migrator:
 class _Attempt:
     def __init__(
         self,
-        settings: Settings,
         job: Job,
         account: Account,
         course: Course,
         stop: Stop,
+        *,
         keep: Callable[[], None],
+        seconds: float,
     ) -> None:
         self._job = job
         self._account = account
         self._course = course
         self._stop = stop
         self._keep = keep
-        self._ends_at = time.monotonic() + settings.operation_timeout
+        self._ends_at = time.monotonic() + seconds
 
     def do(self, ends: Ends) -> None:
         """Do what is to be done; raises MigrationError, OSError."""

@@ -59,8 +59,9 @@ class Dispatcher:
         database: Database,
         presence: Presence,
         operator: Operator,
-        migrator: Migrator,
         bell: Bell,
+        *,
+        migrator: Migrator,
     ) -> None:
         """Take what they work with.
 

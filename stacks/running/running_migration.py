@@ -1,4 +1,4 @@
-"""A run of a migration that this service is doing: what is stored of it meanwhile and at its end."""
+"""A run of a migration that this service is doing: what is stored of it, as of running_run."""
 
 from __future__ import annotations
 

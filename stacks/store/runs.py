@@ -53,6 +53,7 @@ def page(
     programs: frozenset[str] | None,
     limit: int,
     before: int | None,
+    *,
     whose: str | None = None,
 ) -> list[Row]:
     """Return runs, the newest first, without what is long; those before a number.
@@ -65,9 +66,7 @@ def page(
     of_migration = runs.c.operation.in_(OF_MIGRATIONS)
     of_stacks = sa.true() if programs is None else runs.c.program.in_(programs)
     mine = sa.true() if whose is None else runs.c.caller == whose
-    query = query.where(
-        sa.or_(sa.and_(~of_migration, of_stacks), sa.and_(of_migration, mine))
-    )
+    query = query.where(sa.or_(sa.and_(~of_migration, of_stacks), sa.and_(of_migration, mine)))
     if before is not None:
         query = query.where(runs.c.number < before)
     for column, value in (
@@ -109,9 +108,7 @@ def has_queued(connection: sa.Connection) -> bool:
     return connection.execute(query).first() is not None
 
 
-def claim(
-    connection: sa.Connection, executor: str, without: Collection[str] = ()
-) -> Row | None:
+def claim(connection: sa.Connection, executor: str, without: Collection[str] = ()) -> Row | None:
     """Take the run that has waited longest and whose stack has none before it; None without one.
 
     without: operations of which none is taken.

@@ -108,9 +108,10 @@ log_parts = sa.Table(
     sa.Column('text', sa.Text, nullable=False),
 )
 
-# Tables on their way from one database to another. run_id: its last run.
-# source, target: as people may see them. secret: the URLs of both, as the vault made them; none once
-# all is done. wishes: what was asked for, with the names of stacks that the URLs are of. is_begun: whether there may be something of it in the target.
+# Tables on their way from one database to another. run_id: the last run.
+# source, target: as people may see them. secret: the URLs of both, as the vault made them; none
+# once all is done. wishes: what was asked for, with the names of stacks that the URLs are of.
+# is_begun: whether there may be something of it in the target.
 # result: what it has brought, which is stored before the last trace of it goes from the target.
 migrations = sa.Table(
     'migrations',

@@ -23,9 +23,7 @@ PLAN = {
             'name': 'goods',
             'rows': 3,
             'notes': [{'level': 'lost', 'text': 'a trigger'}],
-            'columns': [
-                {'name': 'id', 'source_type': 'INT', 'target_type': 'bigint', 'notes': []}
-            ],
+            'columns': [{'name': 'id', 'source_type': 'INT', 'target_type': 'bigint', 'notes': []}],
         }
     ],
 }

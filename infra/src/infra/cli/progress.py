@@ -48,7 +48,7 @@ class Lines(Progress):
         self._step = ''
 
     def begin(self, run: Run) -> None:
-        self._say(f'{words.DOING.get(run.operation, run.operation)} {words.subject_of(run)} ({run.id})')
+        self._say(f'{words.doing(run)} ({run.id})')
 
     def take(self, run: Run) -> None:
         # What a preview finds is in the table that comes of it.
@@ -85,7 +85,7 @@ class Redrawn(Progress):
         counted = f'{done} resource{"" if done == 1 else "s"} done'
         state = 'it waits for its turn' if run.state == 'queued' else counted
         took = durations.text(self._clock() - self._begun)
-        self._draw(f'{words.DOING.get(run.operation, run.operation)} {words.subject_of(run)}: {state}, {took}')
+        self._draw(f'{words.doing(run)}: {state}, {took}')
 
     def note(self, step: str, told: str) -> None:
         self._draw(f'{told}, {durations.text(self._clock() - self._begun)}')

@@ -88,6 +88,11 @@ def subject_of(run: Run) -> str:
     return run.stack or str(of_migration or 'a migration')
 
 
+def doing(run: Run) -> str:
+    """Return what a run does, as long as it does."""
+    return f'{DOING.get(run.operation, run.operation)} {subject_of(run)}'
+
+
 def end_of(run: Run) -> str:
     """Return what became of a run that has ended, and how to learn more where it was no success."""
     subject = f'The {run.operation} of {subject_of(run)}'

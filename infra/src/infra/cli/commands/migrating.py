@@ -142,9 +142,7 @@ def resume(
 @options.timeout
 @options.output
 @pass_context
-def abandon(
-    context: Context, migration: str, forget: bool, yes: bool, timeout: int | None
-) -> None:
+def abandon(context: Context, migration: str, forget: bool, yes: bool, timeout: int | None) -> None:
     """Remove what a migration that is not done has left in the target, and forget it."""
     if not yes:
         asking.insist_on_terminal(context, 'give --yes to abandon it without a question.')
