@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ class FakeMigrator:
 
 @pytest.fixture
 def site(site: Site) -> Site:
-    allowed = {'migration_hosts': 'db', 'migration_folders': '/data'}
+    allowed: dict[str, Any] = {'migration_hosts': 'db', 'migration_folders': '/data'}
     return replace(site, settings=replace(site.settings, **allowed))
 
 

@@ -25,7 +25,7 @@ WISH = NewMigration(End(url='sqlite:///data/a.db'), End(url=TARGET))
 
 @pytest.fixture
 def site(site: Site) -> Site:
-    allowed = {'migration_hosts': 'db.example.com', 'migration_folders': '/data'}
+    allowed: dict[str, Any] = {'migration_hosts': 'db.example.com', 'migration_folders': '/data'}
     return replace(site, settings=replace(site.settings, **allowed))
 
 
@@ -140,6 +140,7 @@ Ask = Callable[[Any, str], object]
         (False, 'interrupted', lambda all, id: all.resume(ANNA, id, 5), 'migrate'),
         (False, 'failed', lambda all, id: all.abandon(ANNA, id), 'abandon'),
     ],
+    ids=['plan', 'failed plan', 'cancelled', 'interrupted', 'failed'],
 )
 def test_goes_on(site: Site, plan: bool, state: str, ask: Ask, operation: str) -> None:
     """What has ended goes on as a run of its own: run, resumed or abandoned."""
@@ -162,6 +163,7 @@ def test_goes_on(site: Site, plan: bool, state: str, ask: Ask, operation: str) -
         (False, 'running', lambda all, id: all.resume(ANNA, id)),
         (False, 'running', lambda all, id: all.abandon(ANNA, id)),
     ],
+    ids=['running plan', 'failed plan', 'done', 'done, resumed', 'on, resumed', 'on, abandoned'],
 )
 def test_not_now(site: Site, plan: bool, state: str, ask: Ask) -> None:
     """What has nothing to go on with, or is under way, is left as it is."""
