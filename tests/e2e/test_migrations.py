@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -17,12 +18,9 @@ from tests.migrating import LEFT, empty_database, sqlite_file
 from tests.postgres import Database, postgres
 
 PATIENCE = 120.0
-# Enough of them for a copy to be met in its midst.
-MANY = """
-    CREATE TABLE many (id INTEGER PRIMARY KEY, color TEXT NOT NULL, size REAL);
-    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600000)
-    INSERT INTO many SELECT i, 'color ' || i || hex(randomblob(40)), i / 3.0 FROM n;
-"""
+# Enough rows for a copy to be met in its midst, with a chunk of it done.
+ROWS = 400_000
+CHUNK = 100_000
 FEW = """
     CREATE TABLE hello (id INTEGER PRIMARY KEY, color TEXT NOT NULL);
     INSERT INTO hello VALUES (1, 'Purple'), (2, 'Violet'), (3, 'Plum');
@@ -39,6 +37,15 @@ def server() -> Iterator[Database]:
 def target(server: Database) -> Iterator[str]:
     with empty_database(server) as url:
         yield url
+
+
+def many(rows: int = ROWS) -> str:
+    """Return what makes a table of so many rows."""
+    return f"""
+        CREATE TABLE many (id INTEGER PRIMARY KEY, color TEXT NOT NULL, size REAL);
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
+        INSERT INTO many SELECT i, 'color ' || i || hex(randomblob(40)), i / 3.0 FROM n;
+    """
 
 
 class Moving:
@@ -71,16 +78,26 @@ class Moving:
 
     def done(self, path: str) -> dict[str, Any]:
         found = self.ended(path)
-        assert found['state'] == 'succeeded', (found, self.lasting.client.log({'id': found['run']}))
+        assert found['state'] == 'succeeded', (found, self.log(found))
         return found
 
-    def copying(self, path: str) -> dict[str, Any]:
-        """Wait until some rows have been copied, and not all."""
-        return self.when(path, lambda found: is_copying(found['progress']))
+    def copying(self, path: str) -> None:
+        """Wait until two processes must have done a chunk, and all is not done yet."""
+        found = self.when(path, lambda found: is_copying(found['progress']))
+        assert found['ended_at'] is None
+
+    def log(self, found: dict[str, Any]) -> str:
+        return self.lasting.client.log({'id': found['run']})
 
 
 def is_copying(progress: dict[str, Any] | None) -> bool:
-    return progress is not None and progress['step'] == 'copy' and progress['rows'] > 0
+    return progress is not None and progress['step'] == 'copy' and progress['rows'] >= 2 * CHUNK
+
+
+def assert_went_on(log: str) -> None:
+    """Assert that what was copied before a migration was interrupted was not copied again."""
+    there = [int(number) for number in re.findall(r'copying, (\d+) rows are there', log)]
+    assert there[-1] >= CHUNK, log
 
 
 def rows(url: str, query: str) -> list[Any]:
@@ -121,27 +138,29 @@ def test_planned_and_run(moving: Moving, target: str) -> None:
     done = moving.done(path)
     assert (done['operation'], done['rows'], done['rejects']) == ('migrate', 3, [])
     assert rows(target, 'SELECT * FROM hello') == [(1, 'Purple'), (2, 'Violet'), (3, 'Plum')]
-    assert 'all verified' in moving.lasting.client.log({'id': done['run']})
+    assert 'all verified' in moving.log(done)
     refused = moving.lasting.client.call('POST', f'{path}/run')
     assert (refused.status_code, refused.json()['type']) == (409, '/docs/errors#wrong-state')
 
 
 def test_cancelled_resumed(moving: Moving, target: str) -> None:
     """A migration that was cancelled goes on where it was when it is resumed."""
-    source = sqlite_file(moving.folder, MANY)
+    source = sqlite_file(moving.folder, many())
     path = moving.begin(source, target)
     moving.copying(path)
     assert moving.lasting.client.call('POST', f'{path}/cancel').status_code == 202
     assert moving.ended(path)['state'] == 'cancelled'
     assert rows(target, "SELECT to_regclass('many')") == [(None,)]
     moving.again(path, 'resume')
-    assert moving.done(path)['rows'] == 600_000
+    done = moving.done(path)
+    assert done['rows'] == ROWS
+    assert_went_on(moving.log(done))
     assert_moved(source, target)
 
 
 def test_cancelled_abandoned(moving: Moving, target: str) -> None:
     """Of a migration that is abandoned nothing is left, neither in the target nor here."""
-    path = moving.begin(sqlite_file(moving.folder, MANY), target)
+    path = moving.begin(sqlite_file(moving.folder, many()), target)
     moving.copying(path)
     moving.lasting.client.call('POST', f'{path}/cancel')
     moving.ended(path)
@@ -156,28 +175,30 @@ def test_cancelled_abandoned(moving: Moving, target: str) -> None:
 
 def test_killed(moving: Moving, target: str) -> None:
     """A migration whose service is killed in mid-copy is gone on with by the next one."""
-    source = sqlite_file(moving.folder, MANY)
+    source = sqlite_file(moving.folder, many())
     path = moving.begin(source, target)
     moving.copying(path)
     moving.lasting.restart()
     done = moving.done(path)
-    log = moving.lasting.client.log({'id': done['run']})
+    log = moving.log(done)
     assert 'The service that did this run has died.' in log
     assert 'Attempt 2' in log
     assert 'the private copy is gone' not in log
     assert log.count('planned: ') == 1
+    assert_went_on(log)
     assert_moved(source, target)
 
 
 def test_put_off(moving: Moving, target: str) -> None:
     """A migration that a shutdown puts off goes on afterwards, and that is no attempt."""
-    source = sqlite_file(moving.folder, MANY)
+    source = sqlite_file(moving.folder, many())
     path = moving.begin(source, target)
     moving.copying(path)
     moving.lasting.stop()
     moving.lasting.start()
     done = moving.done(path)
     assert moving.lasting.client.get(f'/runs/{done["run"]}')['attempts'] == 1
+    assert_went_on(moving.log(done))
     assert_moved(source, target)
 
 
@@ -201,10 +222,10 @@ def test_secret(moving: Moving, target: str, server: Database) -> None:
     told = []
     for password in ('planted-value-7319', 'planted-value-7319-wrong'):
         url = f'postgresql://mover:{password}@{host}'
-        path = moving.begin(sqlite_file(moving.folder, MANY), url, replace=True)
+        path = moving.begin(sqlite_file(moving.folder, many(CHUNK)), url, replace=True)
         found = moving.ended(path)
         told += [str(found), str(moving.lasting.client.get('/migrations'))]
-        told.append(moving.lasting.client.log({'id': found['run']}))
+        told.append(moving.log(found))
         told.append(str(moving.lasting.client.get(f'/runs/{found["run"]}')))
         assert found['state'] == ('failed' if password.endswith('wrong') else 'succeeded')
     assert not [text for text in told if 'planted-value' in text]
