@@ -119,7 +119,12 @@ def assert_moved(source: str, target: str) -> None:
 def moving(tmp_path: Path, built_engine: object) -> Iterator[Moving]:
     folder = tmp_path / 'sources'
     folder.mkdir()
-    settings = {'MIGRATION_HOSTS': '127.0.0.1', 'MIGRATION_FOLDERS': str(folder)}
+    settings = {
+        'MIGRATION_HOSTS': '127.0.0.1',
+        'MIGRATION_FOLDERS': str(folder),
+        # Which a shutdown leaves to what runs.
+        'RUN_TIMEOUT': '0.2',
+    }
     lasting = Lasting(tmp_path, settings)
     try:
         yield Moving(lasting, folder)
@@ -198,6 +203,7 @@ def test_put_off(moving: Moving, target: str) -> None:
     moving.lasting.start()
     done = moving.done(path)
     assert moving.lasting.client.get(f'/runs/{done["run"]}')['attempts'] == 1
+    assert 'Stopped; what is copied is kept.' in moving.log(done)
     assert_went_on(moving.log(done))
     assert_moved(source, target)
 
