@@ -52,6 +52,7 @@ def measure(folder: Path, rows: int = ROWS, rounds: int = 3) -> dict[str, Any]:
                 _clear(server)
                 with _watched() as peak:
                     samples[name].measure(way)
+                _insist_on_rows(server, name, rows)
                 memory[name] = max(memory[name], peak[0])
     return _results(samples, memory, rows)
 
@@ -110,15 +111,23 @@ def _pgload(url: str, target: str, folder: Path) -> None:
     script = folder / 'load'
     script.touch(0o600)
     target = target.partition('?')[0]
-    kind = 'type datetime to timestamptz, type numeric to numeric' if 'sqlite' in url else ''
-    cast = f'CAST {kind}' if kind else ''
-    script.write_text(f'LOAD DATABASE FROM {url} INTO {target} WITH include drop {cast};')
+    script.write_text(f'LOAD DATABASE FROM {url} INTO {target} WITH include drop;')
     subprocess.run(
         ['pgloader', '--no-ssl-cert-verification', str(script)],
         check=True,
         stdout=subprocess.DEVNULL,
         cwd=folder,
     )
+
+
+def _insist_on_rows(server: Database, name: str, rows: int) -> None:
+    """Raise RuntimeError unless all rows are there: pgloader ends well without them."""
+    with server.connect() as connection:
+        query = "SELECT coalesce(to_regclass('public.t'), to_regclass('source.t'))::text"
+        ((table,),) = connection.execute(query).fetchall()
+        ((found,),) = connection.execute(f'SELECT count(*) FROM {table}'.encode()).fetchall()
+    if found != rows:
+        raise RuntimeError(f'{name}: {found} rows of {rows}')
 
 
 def _clear(server: Database) -> None:

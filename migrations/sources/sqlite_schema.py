@@ -18,6 +18,8 @@ from migrations.sources.sqlite_types import Choice, Content, choose, tests
 
 # Columns that one query of the scan looks at: SQLite returns at most 2,000 values.
 SCANNED_TOGETHER = 50
+# What a scan counts of each storage class.
+COUNTED = {'integer': 'integers', 'real': 'reals', 'text': 'texts', 'blob': 'blobs'}
 NUMBER = re.compile(r'[+-]?\d+(\.\d+)?')
 STRING = re.compile(r"'([^']|'')*'")
 NOW = {
@@ -104,23 +106,30 @@ class _Reflection:
         )
 
     def _scanned(self, table: str, declared: list[Any]) -> tuple[dict[str, Content], int, int, int]:
+        """Return what is in each column; the rows, the bytes of the largest, those of all."""
         found: dict[str, Content] = {}
         largest = size = count = 0
         for at in range(0, len(declared), SCANNED_TOGETHER):
             some = declared[at : at + SCANNED_TOGETHER]
-            asked = [_questions(row[1], row[2]) for row in some]
-            lengths = ' + '.join(f'coalesce(length(CAST({quoted(r[1])} AS BLOB)), 4)' for r in some)
-            parts = ', '.join(sql for each in asked for sql in each.values())
-            asking = f'count(*), max({lengths}), sum({lengths}), {parts}'
-            query = f'SELECT {asking} FROM main.{quoted(table)}'
-            count, longest, total, *values = self._connection.execute(query).fetchone()
-            # Of rows in several parts, the largest of each part is an upper bound.
-            largest, size = largest + (longest or 0), size + (total or 0)
-            told = iter(values)
-            for row, questions in zip(some, asked, strict=True):
-                answers = {name: next(told) or 0 for name in questions}
-                found[row[1]] = _content(answers)
+            count, *extent = self._asked(table, ['count(*)', *_sorts(some)])
+            asked = {}
+            for number, row in enumerate(some):
+                low, high = extent[3 * number + 1 : 3 * number + 3]
+                asked[row[1]] = _questions(row[1], row[2], low, high)
+            # Most columns have values of one storage class, of which little has to be known.
+            flat = [sql for each in asked.values() for sql in each.values()]
+            answers = iter(self._asked(table, flat) if flat else ())
+            for number, row in enumerate(some):
+                told = {name: next(answers) or 0 for name in asked[row[1]]}
+                values, low, high = extent[3 * number : 3 * number + 3]
+                size += told.pop('bytes', 8 * values)
+                found[row[1]] = _content(told, values, low, high)
+                largest += found[row[1]].longest
         return found, count, largest, size
+
+    def _asked(self, table: str, asked: list[str]) -> list[Any]:
+        query = f'SELECT {", ".join(asked)} FROM main.{quoted(table)}'
+        return list(self._connection.execute(query).fetchone())
 
     def _numbered(self, declared: list[Any], key: list[str], is_keyed: bool) -> str | None:
         if len(key) != 1 or is_keyed:
@@ -221,27 +230,42 @@ class _Reflection:
         return self._connection.execute(f'PRAGMA main.{pragma}({quoted(name)})').fetchall()
 
 
-def _questions(name: str, declared: str) -> dict[str, str]:
+def _sorts(columns: list[Any]) -> list[str]:
+    """Return the questions how many values there are, and of which storage classes."""
+    found = []
+    for row in columns:
+        name = quoted(row[1])
+        sort = f"nullif(typeof({name}), 'null')"
+        found += [f'count({name})', f'min({sort})', f'max({sort})']
+    return found
+
+
+def _questions(name: str, declared: str, low: str | None, high: str | None) -> dict[str, str]:
+    """Return what else to ask of a column, by the first and the last of its storage classes."""
     column = quoted(name)
-    whole = f"CASE typeof({column}) WHEN 'integer' THEN {column} END"
-    counted = {
-        'integers': f"sum(typeof({column}) = 'integer')",
-        'reals': f"sum(typeof({column}) = 'real')",
-        'texts': f"sum(typeof({column}) = 'text')",
-        'blobs': f"sum(typeof({column}) = 'blob')",
-        'low': f'min({whole})',
-        'high': f'max({whole})',
-        'longest': f"max(CASE typeof({column}) WHEN 'text' THEN length({column}) END)",
-    }
-    shapes = tests(declared)
-    return counted | {
-        f'shape {shape}': f'sum({test.replace("{c}", column)})' for shape, test in shapes.items()
-    }
+    found: dict[str, str] = {}
+    if low is None or high is None:
+        return found
+    if low != high:
+        for sort, counted in COUNTED.items():
+            found[counted] = f"sum(typeof({column}) = '{sort}')"
+    if low <= 'integer' <= high and (low != high or 'bool' in declared.lower()):
+        whole = f"CASE typeof({column}) WHEN 'integer' THEN {column} END"
+        found |= {'low': f'min({whole})', 'high': f'max({whole})'}
+    if 'blob' in (low, high) or high == 'text':
+        long = f"CASE WHEN typeof({column}) IN ('text', 'blob') THEN length({column}) END"
+        found |= {'longest': f'max({long})', 'bytes': f'sum({long})'}
+    for shape, test in tests(declared).items():
+        if high == 'text' or shape == 'scaled':
+            found[f'shape {shape}'] = f'sum({test.replace("{c}", column)})'
+    return found
 
 
-def _content(answers: dict[str, int]) -> Content:
+def _content(answers: dict[str, int], values: int, low: str | None, high: str | None) -> Content:
     shapes = {k.removeprefix('shape '): v for k, v in answers.items() if k.startswith('shape ')}
     plain = {k: v for k, v in answers.items() if not k.startswith('shape ')}
+    if low is not None and low == high:
+        plain[COUNTED[low]] = values
     return Content(**plain, shapes=tuple(shapes.items()))
 
 

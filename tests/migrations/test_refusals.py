@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -196,9 +198,9 @@ def test_target_without_rights(case: Case, server: Database) -> None:
     name = parse(case.target).database
     with server.connect() as connection:
         connection.execute('DROP ROLE IF EXISTS plain')
-        connection.execute("CREATE ROLE plain LOGIN PASSWORD 'p'")
+        connection.execute("CREATE ROLE plain LOGIN PASSWORD 'secret-one'")
     host = case.target.partition('@')[2]
-    case.target = f'postgresql://plain:p@{host}'
+    case.target = f'postgresql://plain:secret-one@{host}'
     with pytest.raises(errors.PrivilegeError, match=f'GRANT CREATE ON DATABASE "{name}"'):
         case.plan()
 
@@ -217,8 +219,8 @@ def test_source_without_rights(make_case: MakeCase, source_database: str) -> Non
     with psycopg.connect(source_database) as source:
         source.execute('CREATE TABLE t (i int)')
         source.execute('DROP ROLE IF EXISTS reader')
-        source.execute("CREATE ROLE reader LOGIN PASSWORD 'p'")
-    case = make_case(f'postgresql://reader:p@{source_database.partition("@")[2]}')
+        source.execute("CREATE ROLE reader LOGIN PASSWORD 'secret-one'")
+    case = make_case(f'postgresql://reader:secret-one@{source_database.partition("@")[2]}')
     failure = _failure(case)
     assert type(failure) is errors.PrivilegeError
     assert 'permission denied for table t' in str(failure)
@@ -230,11 +232,11 @@ def test_rows_hidden_by_a_policy(make_case: MakeCase, source_database: str) -> N
     with psycopg.connect(source_database) as source:
         for each in (
             *('CREATE TABLE t (i int)', 'INSERT INTO t VALUES (1)', 'DROP ROLE IF EXISTS hidden'),
-            "CREATE ROLE hidden LOGIN PASSWORD 'p'",
+            "CREATE ROLE hidden LOGIN PASSWORD 'secret-one'",
             *('GRANT SELECT ON t TO hidden', 'ALTER TABLE t ENABLE ROW LEVEL SECURITY'),
         ):
             source.execute(each.encode())
-    case = make_case(f'postgresql://hidden:p@{source_database.partition("@")[2]}')
+    case = make_case(f'postgresql://hidden:secret-one@{source_database.partition("@")[2]}')
     assert 'row-level security' in str(_failure(case))
 
 
@@ -355,6 +357,42 @@ def test_full_disk_of_the_private_copy(case: Case) -> None:
         with pytest.raises(errors.SpaceError, match='room'):
             planning.plan(ends)
         assert list(small.iterdir()) == []
+
+
+def test_full_disk_of_the_target(case: Case, server: Database) -> None:
+    """A full disk of the target is an error that says so; with room the migration goes on."""
+    case.source = sqlite_file(
+        case.folder,
+        'CREATE TABLE t (i integer primary key, a blob);'
+        'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)'
+        'INSERT INTO t SELECT i, randomblob(1000) FROM n',
+    )
+    plan = case.plan()
+    with tempfile.TemporaryDirectory(prefix='disk-') as name:
+        Path(name).chmod(0o755)
+        with _small_disk(Path(name) / 'small') as small, _tablespace(server, small) as space:
+            case.execute(
+                f'ALTER DATABASE {parse(case.target).database} SET default_tablespace = {space}'
+            )
+            with pytest.raises(errors.SpaceError, match=r'No space left on device.*resume'):
+                case.run(plan)
+            assert case.rows("SELECT to_regclass('t')") == [(None,)]
+            subprocess.run(['mount', '-o', 'remount,size=99m', str(small)], check=True)
+            assert case.resume().rows == 3000
+            case.execute('DROP TABLE t')
+
+
+@contextmanager
+def _tablespace(server: Database, folder: Path) -> Iterator[str]:
+    shutil.chown(folder, 'nobody')
+    name = 'small'
+    with closing(server.connect()) as connection:
+        connection.autocommit = True
+        connection.execute(f"CREATE TABLESPACE {name} LOCATION '{folder}'".encode())
+        try:
+            yield name
+        finally:
+            connection.execute(f'DROP TABLESPACE {name}'.encode())
 
 
 @contextmanager
