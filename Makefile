@@ -3,23 +3,25 @@ PYTHON ?= python3
 VENV := venv
 BIN := $(VENV)/bin
 # How many tests run side by side: they wait more than they compute.
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 4
+# Those of a file run in one process, and share what it starts; files come in the order given.
+SPREAD := --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 # What the warm engine must do as the stock CLI does, and how it ends.
 WARM_FAULTS := $(addprefix tests/warm/test_,equality.py random_programs.py surroundings.py ends.py \
 	interrupts.py other_threads.py callbacks.py)
 
-.PHONY: serve test unit lint audit setup faults bench bench-quick
+.PHONY: serve test unit lint audit setup faults bench bench-quick pictures
 
 serve:
 	$(PYTHON) -m setup serving
 	$(BIN)/gunicorn api:api
 
 test: lint audit
-	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS)
+	$(BIN)/python -m pytest $(SPREAD)
 
 # What answers within a minute.
 unit: lint
-	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) tests/unit tests/infra/unit
+	$(BIN)/python -m pytest $(SPREAD) tests/unit tests/infra/unit
 
 setup:
 	$(PYTHON) -m setup testing
@@ -36,6 +38,11 @@ bench: setup
 # Within a minute: without the peer, growth and files.
 bench-quick: setup
 	$(BIN)/python -m bench --quick
+
+# What docs/portal/ shows of the portal.
+pictures: setup
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-bench.txt
+	$(BIN)/python -m tests.portal.pictures
 
 lint: setup
 	$(BIN)/ruff format --check .

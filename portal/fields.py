@@ -8,14 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import falcon
+
 from stacks.errors import Flaw
 from stacks.operation.marks import SECRET
 from stacks.programs import Program
+from web import bodies
 
 Form = Mapping[str, Sequence[str]]
 
 PREFIX = 'input-'
-KEPT = 'keep'
+KEPT, AS_JSON = 'keep', 'json'
 INTEGER = re.compile('-?[0-9]{1,18}')
 # A choice of more than these is a list to open.
 MOST_RADIOS = 5
@@ -46,6 +49,7 @@ class Field:
 
     kind: which template it has: text, area, lines, json, secret, number, checkbox, radios, select.
     value: the text in it; for a checkbox, whether it is on.
+    is_json: whether its text is JSON although others of its type are lines.
     kept: what is said of a value that stays when nothing is typed; empty where there is none.
     flaw: what is wrong with it.
     """
@@ -55,6 +59,7 @@ class Field:
     kind: str
     hint: str = ''
     value: Any = ''
+    is_json: bool = False
     options: list[Option] = field(default_factory=list)
     is_required: bool = False
     kept: str = ''
@@ -82,6 +87,7 @@ def fields(program: Program, values: Mapping[str, Any], is_new: bool) -> list[Fi
             is_required=name in required,
         )
         value = values.get(name, schema.get('default'))
+        each.kind, each.is_json = _fitting(each.kind, value)
         each.options = _options(schema, value)
         if not is_new and name in values and _is_kept(schema, value):
             each.kept = _kept_words(each.kind, value)
@@ -101,6 +107,20 @@ def kind(schema: Mapping[str, Any]) -> str:
     is_lines = declared == 'array' and schema.get('items', {}).get('type') == 'string'
     is_area = declared == 'string' and 'contentMediaType' in schema
     return 'lines' if is_lines else 'area' if is_area else KINDS[declared]
+
+
+def _fitting(kind: str, value: Any) -> tuple[str, bool]:
+    """Return the kind of field that loses nothing of a value, and whether that is JSON."""
+    if kind == 'text' and isinstance(value, str) and '\n' in value:
+        return 'area', False
+    if kind != 'lines' or value is None:
+        return kind, False
+    is_plain = isinstance(value, list) and all(map(_is_line, value))
+    return ('lines', False) if is_plain else ('json', True)
+
+
+def _is_line(entry: Any) -> bool:
+    return isinstance(entry, str) and entry == entry.strip() != '' and '\n' not in entry
 
 
 def shown(kind: str, value: Any) -> Any:
@@ -131,7 +151,7 @@ def inputs(program: Program, form: Form, present: Mapping[str, Any]) -> dict[str
             if 'default' in schema and name not in present:
                 found[name] = schema['default']
             continue
-        value = parsed(schema, text)
+        value = _json(text) if form.get(f'{AS_JSON}-{name}') else parsed(schema, text)
         if value is not None:
             found[name] = value
     return found
@@ -161,8 +181,8 @@ def _boolean(text: str) -> Any:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return bodies.parse_json(text)
+    except falcon.HTTPBadRequest:
         return text
 
 
@@ -211,11 +231,12 @@ def _sentence(flaw: Flaw) -> str:
 
 def _json_flaw(text: str) -> str:
     try:
-        json.loads(text)
-    except json.JSONDecodeError as error:
-        return f'is not valid JSON: line {error.lineno}, character {error.colno}'
-    except (ValueError, RecursionError):
-        return 'is not valid JSON'
+        bodies.parse_json(text)
+    except falcon.HTTPBadRequest as error:
+        cause = error.__context__
+        if isinstance(cause, json.JSONDecodeError):
+            return f'is not valid JSON: line {cause.lineno}, character {cause.colno}'
+        return 'is not JSON that can be used'
     return ''
 
 

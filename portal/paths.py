@@ -35,4 +35,5 @@ def login(after: str) -> str:
 def is_ours(target: str) -> bool:
     """Tell whether a redirect to this, which may come from anybody, stays among the pages."""
     is_below = target == PAGES or target.startswith((f'{PAGES}/', f'{PAGES}?'))
-    return is_below and '\\' not in target and '//' not in target and target.isprintable()
+    is_plain = target.isascii() and target.isprintable() and '\\' not in target
+    return is_below and is_plain and '//' not in target

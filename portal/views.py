@@ -60,6 +60,7 @@ class FormPage:
     """The form of a new stack, or of other inputs of one.
 
     stack: None for a new one. flaws: (id of a field, what is wrong).
+    like: the run whose inputs are kept where nothing is typed; empty: the stack's own are.
     """
 
     program: Program
@@ -68,6 +69,7 @@ class FormPage:
     inputs: Sequence[Field]
     ttls: Sequence[Option] = ()
     ttl_flaw: str = ''
+    like: str = ''
     flaws: Sequence[tuple[str, str]] = ()
     obstacle: str = ''
 

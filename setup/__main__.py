@@ -23,6 +23,7 @@ PROGRAMS = {
         'tests/programs/held',
         'tests/programs/raising',
         'tests/programs/files',
+        'tests/programs/awkward',
         'programs/authority',
         'programs/passwords',
         'programs/static-site',

@@ -6,6 +6,10 @@ from settings import NAME
 from stacks.errors import Flaw, InvalidError
 
 
+# Of a run's number, as large as databases have them.
+MOST_DIGITS = 9
+
+
 def number(cursor: str | None) -> int | None:
     """Return the number that a cursor is.
 
@@ -13,7 +17,7 @@ def number(cursor: str | None) -> int | None:
     """
     if cursor is None:
         return None
-    _insist(cursor.isascii() and cursor.isdigit() and len(cursor) < 19)
+    _insist(cursor.isascii() and cursor.isdigit() and len(cursor) <= MOST_DIGITS)
     return int(cursor)
 
 

@@ -11,7 +11,7 @@ from settings import NAME, Settings
 from stacks import inputs, lifetime, permissions, programs, quotas
 from stacks.catalogue import Catalogue
 from stacks.errors import ChangedError, ConflictError, Flaw, InvalidError, NotFoundError
-from stacks.moments import now
+from stacks.moments import moment, now
 from stacks.program_files import ProgramError
 from stacks.programs import Program
 from stacks.records import (
@@ -97,6 +97,7 @@ class Ordering:
             insist_on_unprotected(row)
         insist_on_version(row, request.version)
         insist_on_turn(active, request.queue)
+        ordered = self._inputs(connection, row, request, digest)
         run_id = queue_run(
             connection,
             row,
@@ -104,8 +105,8 @@ class Ordering:
             caller.name,
             accept=request.accept,
             preview=request.preview,
-            inputs=self._inputs(connection, row, request, digest),
-            given=list(request.inputs or {}),
+            inputs=ordered,
+            given=list(request.inputs or {}) if request.like is None else _names(ordered),
         )
         remember(connection, caller.name, request.key, run_id)
         return _shown(connection, run_id)
@@ -176,8 +177,18 @@ class Ordering:
                 raise InvalidError([Flaw('/inputs', words)])
             return dict(row.inputs)
         program = self._program(row.program, '/operation')
-        before = inputs.unseal(program, row.inputs, self._vault)
-        return self._checked(program, {**before, **(request.inputs or {})}, row.inputs)
+        stored = self._like(connection, row, request)
+        before = inputs.unseal(program, stored, self._vault)
+        return self._checked(program, {**before, **(request.inputs or {})}, stored)
+
+    def _like(self, connection: sa.Connection, row: Row, request: NewRun) -> dict[str, Any]:
+        """Return the stored inputs that those of a request change."""
+        if request.like is None:
+            return dict(row.inputs)
+        run = runs.by_id(connection, request.like)
+        if run is None or run.stack_id != row.id or run.operation not in TAKES_INPUTS:
+            raise InvalidError([Flaw('/like', 'is no run of this stack that has inputs')])
+        return dict(run.inputs)
 
     def _previewed(self, connection: sa.Connection, row: Row, request: NewRun, digest: str) -> Row:
         """Return the preview that an update was decided by, if that still holds."""
@@ -194,6 +205,7 @@ class Ordering:
             preview.based_on == row.changed_by
             and preview.digest == digest
             and not runs.active(connection, row.id)
+            and not _has_drifted_since(row, preview)
         )
         if not holds:
             raise ConflictError(
@@ -202,6 +214,18 @@ class Ordering:
                 'new one.',
             )
         return preview
+
+
+def _names(stored: Mapping[str, Any]) -> list[str]:
+    return [*stored['plain'], *stored['secret']]
+
+
+def _has_drifted_since(row: Row, preview: Row) -> bool:
+    """Tell whether a look has found changes outside that a preview did not know of."""
+    if not (row.drift and row.drift['changes']):
+        return False
+    # When it was looked at is told in whole seconds.
+    return bool(moment(row.drift['checked_at']) >= preview.started_at.replace(microsecond=0))
 
 
 def flaws_of_description(text: str) -> list[Flaw]:
@@ -219,7 +243,7 @@ def visible(connection: sa.Connection, caller: Caller, name: str, lock: bool = F
     Raises NotFoundError, also for what is not to be seen; ForbiddenError for those who see nothing.
     """
     permissions.insist_on_role(caller, 'reader')
-    row = stacks.by_name(connection, name, lock)
+    row = stacks.by_name(connection, name, lock) if NAME.fullmatch(name) else None
     if row is None or not caller.may_use(row.program):
         raise NotFoundError('There is no stack of this name.')
     return row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -28,6 +29,8 @@ from stacks.store.database import Database
 from stacks.store.stacks import Row
 from stacks.vault import Vault
 
+# Of runs; another text is none, and databases need not be asked.
+RUN_ID = re.compile('[a-z0-9_]{1,40}')
 # Seconds between two looks at a run that another host may do.
 LOOK_EVERY = 0.25
 
@@ -317,7 +320,7 @@ class Platform:
 
 def _visible_run(connection: sa.Connection, caller: Caller, run_id: str) -> Row:
     permissions.insist_on_role(caller, 'reader')
-    row = runs.by_id(connection, run_id)
+    row = runs.by_id(connection, run_id) if RUN_ID.fullmatch(run_id) else None
     if row is None or not permissions.may_see_run(caller, row.operation, row.program, row.caller):
         raise NotFoundError('There is no run of this id.')
     return row

@@ -40,6 +40,7 @@ class NewRun:
     """An operation to run on a stack.
 
     inputs: what changes of its inputs; None: nothing.
+    like: the id of a run of it whose inputs these change; None: the stack's.
     preview: the id of the preview that an update is decided by; it must still hold.
     accept: whether a refresh takes over what it finds.
     queue: whether to wait for the run that is in the way.
@@ -48,6 +49,7 @@ class NewRun:
 
     operation: str
     inputs: dict[str, Any] | None = None
+    like: str | None = None
     preview: str | None = None
     accept: bool = False
     queue: bool = False

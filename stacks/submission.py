@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from stacks.errors import ConflictError
-from stacks.records import DESTROY, Run
+from stacks.records import DESTROY, PREVIEW, Run
 from stacks.requests import Key
 from stacks.store import runs, stacks
 from stacks.store.stacks import Row
@@ -53,7 +53,9 @@ def note_withdrawn(connection: sa.Connection, run: Row, stack: Row | None) -> No
         # It was put off in its midst.
         stacks.cut_short(connection, stack, run.operation)
     elif stack.state == 'creating' and not runs.active(connection, stack.id):
-        stacks.change(connection, stack.id, state='incomplete')
+        # By a preview, nothing was to be made.
+        if run.operation != PREVIEW:
+            stacks.change(connection, stack.id, state='incomplete')
 
 
 def known_run(connection: sa.Connection, caller: str, key: Key | None) -> Run | None:

@@ -8,6 +8,7 @@ So what is stored goes into a run's settings as it is, and is decrypted by Pulum
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import os
 
@@ -71,6 +72,8 @@ class Vault:
         return found.decode()
 
 
+# Who makes a vault opens it next, and a key takes a third of a second.
+@functools.lru_cache(maxsize=1)
 def _cipher(passphrase: str, salt: bytes) -> AESGCM:
     key = hashlib.pbkdf2_hmac('sha256', passphrase.encode(), salt, ITERATIONS, KEY_BYTES)
     return AESGCM(key)

@@ -93,10 +93,10 @@ class Client:
 class Site:
     """A service, a client of it, and the folder in which its stacks' files are."""
 
-    def __init__(self, service: Service, files: Path) -> None:
+    def __init__(self, service: Service, files: Path, token: str = '') -> None:
         self.service = service
         self.files = files
-        self.client = Client(service.url)
+        self.client = Client(service.url, token)
 
     def existing(self, stack: str) -> set[str]:
         """Return the names of a stack's files that are really there."""
@@ -122,8 +122,13 @@ class Site:
 
 
 @contextmanager
-def platform(folder: Path, app: str = 'api:api', **settings: str) -> Iterator[Site]:
-    """Serve the catalogue and the program of files, and wait until the platform is up."""
+def platform(
+    folder: Path, app: str = 'api:api', token: str = '', **settings: str
+) -> Iterator[Site]:
+    """Serve the catalogue and the program of files, and wait until the platform is up.
+
+    token: of whoever asks whether it is, and of the site's client.
+    """
     lay_out(folder)
     files = folder / 'files'
     given = {
@@ -134,7 +139,7 @@ def platform(folder: Path, app: str = 'api:api', **settings: str) -> Iterator[Si
         **settings,
     }
     with serving(folder, app, **given) as service:
-        site = Site(service, files)
+        site = Site(service, files, token)
         site.client.wait_until_up()
         yield site
 

@@ -70,7 +70,7 @@ class Client(testing.TestClient):
 
 def make_platform(folder: Path) -> FakePlatform:
     """Return a platform with the program `token`, which has a secret."""
-    (folder / 'token').mkdir()
+    (folder / 'token').mkdir(parents=True)
     (folder / 'token' / 'Pulumi.yaml').write_text(PROGRAM)
     (folder / 'token' / 'requirements.txt').touch()
     return FakePlatform(Catalogue([], [folder]))

@@ -51,9 +51,18 @@ def read_json(
     if named not in media_types:
         wanted = ' or '.join(media_types)
         raise falcon.HTTPUnsupportedMediaType(description=f'The Content-Type must be {wanted}.')
-    value = _parse(_read(req))
+    value = parse_json(_read(req))
     if not isinstance(value, dict):
         _refuse('The body must be a JSON object.')
+    return value
+
+
+def parse_json(text: str) -> Any:
+    """Return the value that a text is in JSON, as strictly as every reader of it needs.
+
+    Raises falcon.HTTPBadRequest.
+    """
+    value = _parse(text)
     _check(value)
     return value
 

@@ -15,4 +15,6 @@ HEADERS = {
 
 def is_page(path: str) -> bool:
     """Tell whether a path leads to a page, or to what belongs to one."""
-    return path == PAGES or path.startswith(f'{PAGES}/')
+    # Routes are found without regard to further slashes before them.
+    plain = f'/{path.lstrip("/")}'
+    return plain == PAGES or plain.startswith(f'{PAGES}/')

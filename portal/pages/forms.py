@@ -27,7 +27,7 @@ from stacks.errors import (
 from stacks.moments import aware, now
 from stacks.platform import Platform
 from stacks.programs import Program
-from stacks.records import PREVIEW, UPDATE, Caller, Stack
+from stacks.records import PREVIEW, TAKES_INPUTS, UPDATE, Caller, Stack
 from stacks.requests import NewRun, NewStack
 
 TTLS = (('1h', '1 hour'), ('8h', '8 hours'), ('3d', '3 days'), ('30d', '30 days'))
@@ -45,11 +45,15 @@ class Wrong(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """A stack whose inputs a form changes, and the inputs that it begins with."""
+    """A stack whose inputs a form changes, and the inputs that it begins with.
+
+    like: the id of the run that these are of; empty: they are the stack's own.
+    """
 
     stack: Stack
     program: Program
     values: Mapping[str, Any]
+    like: str = ''
 
 
 class NewStackForm:
@@ -147,19 +151,18 @@ class EditForm:
     def on_get(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         caller = asking.caller(req)
         edited = self._found(caller, name)
-        if run_id := asking.query(req, 'inputs'):
-            given = self._platform.run(caller, run_id).inputs
-            edited = edited._replace(values={**edited.values, **given})
-        self._show(req, resp, edited, {}, Wrong())
+        self._show(req, resp, self._like(caller, edited, asking.query(req, 'inputs')), {}, Wrong())
 
     on_head = on_get
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
-        edited = self._found(asking.caller(req), name)
         form = asking.form(req)
+        caller = asking.caller(req)
+        edited = self._like(caller, self._found(caller, name), asking.one(form, 'like'))
         request = NewRun(
             operation=UPDATE if asking.one(form, 'action') == 'update' else PREVIEW,
-            inputs=fields.inputs(edited.program, form, edited.stack.inputs),
+            inputs=fields.inputs(edited.program, form, edited.values),
+            like=edited.like or None,
             version=asking.number(asking.one(form, 'version')),
         )
         try:
@@ -181,6 +184,15 @@ class EditForm:
             raise NotFoundError('The program of this stack is not available any more.')
         return Edited(stack, program, stack.inputs)
 
+    def _like(self, caller: Caller, edited: Edited, run_id: str) -> Edited:
+        """Return the same with the inputs that a run of the stack went with."""
+        if not run_id:
+            return edited
+        run = self._platform.run(caller, run_id)
+        if run.stack != edited.stack.name or run.operation not in TAKES_INPUTS:
+            raise NotFoundError('The stack has no run of this id that has inputs.')
+        return edited._replace(values=run.inputs, like=run.id)
+
     def _show(
         self,
         req: falcon.Request,
@@ -197,6 +209,7 @@ class EditForm:
             inputs=inputs,
             flaws=_filled(inputs, form, wrong.flaws),
             obstacle=wrong.obstacle,
+            like=edited.like,
         )
         _answer(req, resp, page)
 

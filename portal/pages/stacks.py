@@ -104,6 +104,7 @@ class OneStack:
         request = NewRun(
             REFRESH if operation == ACCEPT else operation,
             preview=asking.one(form, 'preview') or None,
+            like=asking.one(form, 'like') or None,
             accept=operation == ACCEPT,
         )
         begin(self._platform, req, resp, lambda caller: self._platform.start(caller, name, request))

@@ -41,6 +41,7 @@ OUTPUT = 'url'
 MOST_TABLES = 10_000
 LONGEST_NAME = 1000
 MOST_ALLOWED = 10_000
+ID = re.compile('[a-z0-9_]{1,40}')
 TYPE = re.compile(r'[A-Za-z][\w ]*(\(\d+(, ?\d+)?\))?[\w ]*(\[\])?', re.ASCII)
 
 
@@ -243,7 +244,8 @@ def _known(connection: sa.Connection, caller: Caller, key: Key | None) -> Migrat
 
 def _visible(connection: sa.Connection, caller: Caller, migration: str, lock: bool = False) -> Row:
     permissions.insist_on_role(caller, 'reader')
-    row = migrations.by_id(connection, migration, lock)
+    # No database takes whatever somebody may write for an id.
+    row = migrations.by_id(connection, migration, lock) if ID.fullmatch(migration) else None
     if row is None or not (caller.name == row.caller or caller.may('operator')):
         raise NotFoundError('There is no migration of this id.')
     return row

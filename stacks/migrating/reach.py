@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Collection
 from pathlib import Path
+from urllib.parse import unquote
 
 from migrations.errors import MigrationError
 from migrations.places import Place, Reach, parse
@@ -20,6 +21,8 @@ def place(settings: Settings, url: str, is_of_stack: bool) -> Place:
 
     is_of_stack: whether the platform itself knows it from a stack.
     """
+    if not _is_text(url):
+        raise MigrationError('It has characters that no name of a database has.')
     found = parse(url)
     if is_of_stack and found.kind == 'sqlite':
         raise MigrationError('A stack that is used has a server.')
@@ -56,6 +59,15 @@ def remove_copies_but(settings: Settings, kept: Collection[str]) -> None:
 def staging_id(migration: str) -> str:
     """Return the id by which the target knows a migration, the same in each of its runs."""
     return migration.rpartition('_')[2]
+
+
+def _is_text(url: str) -> bool:
+    """Tell whether a URL, and what is percent-encoded in it, can be passed on and stored."""
+    try:
+        url.encode()
+    except UnicodeEncodeError:
+        return False
+    return '\0' not in unquote(url)
 
 
 def _host(found: Place) -> str:

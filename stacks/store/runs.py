@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from stacks.moments import aware, now
 from stacks.records import ACTIVE, OF_MIGRATIONS, QUEUED, RUNNING, SUCCEEDED, UPDATE, Run
 from stacks.requests import RunFilter
-from stacks.store.stacks import Row, shown_inputs
+from stacks.store.stacks import Row, is_equal, shown_inputs
 from stacks.store.tables import keys, log_parts, runs, stacks
 
 # What a list leaves out, because it may be long.
@@ -74,7 +74,7 @@ def page(
         (runs.c.operation, where.operation),
         (runs.c.state, where.state),
     ):
-        query = query if value is None else query.where(column == value)
+        query = query if value is None else query.where(is_equal(column, value))
     if where.is_kept:
         query = query.where(runs.c.stack_id.is_not(None))
     return list(connection.execute(query))

@@ -16,6 +16,7 @@ from stacks.shortening import shortened
 from stacks.store.tables import runs, stacks, vaults
 
 Row = sa.Row[Any]
+NUL = '\0'
 PROBLEMS = ('failed', 'incomplete')
 
 
@@ -91,11 +92,17 @@ def _selected(where: StackFilter, programs: frozenset[str] | None) -> sa.Select[
         (stacks.c.state, where.state),
         (stacks.c.owner, where.owner),
     ):
-        query = query if value is None else query.where(column == value)
+        query = query if value is None else query.where(is_equal(column, value))
     if where.text:
         words = stacks.c.name + ' ' + stacks.c.description
-        query = query.where(words.icontains(where.text, autoescape=True))
+        is_there = words.icontains(where.text, autoescape=True)
+        query = query.where(sa.false() if NUL in where.text else is_there)
     return query
+
+
+def is_equal(column: sa.Column[Any], text: str) -> sa.ColumnElement[bool]:
+    """Return whether a column has a text, which may be one that PostgreSQL does not even take."""
+    return sa.false() if NUL in text else column == text
 
 
 def add_alone(connection: sa.Connection) -> None:

@@ -1,9 +1,13 @@
-"""The program's venv: made once, made anew when its inputs change, never half made."""
+"""The program's venv: made once, made anew when its inputs change, never half made.
+
+One test has a venv made as all are. The others have copies of one, see copy_venvs_in.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,20 +15,13 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-import requests
 
 import program_venv
 from program_venv import VenvError, VenvLateError, ensure, python_of
 from tests.paths import ROOT
 from tests.processes import command_line, descendants
+from tests.venvs import copy_venvs_in, wheel
 from warm_pulumi.processes import kill_session
-
-MAKER = """
-import sys
-from pathlib import Path
-from program_venv import ensure
-ensure(Path(sys.argv[1]))
-"""
 
 # A package whose build backend is beside it, so that nothing has to be installed for its build.
 SLOW = """
@@ -36,8 +33,9 @@ backend-path = ["."]
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Path:
+def program(tmp_path: Path, with_pip: Path) -> Path:
     """A program that needs nothing, so that making its venv needs no network."""
+    copy_venvs_in(tmp_path, with_pip)
     (tmp_path / 'requirements.txt').write_text('')
     return tmp_path
 
@@ -46,13 +44,14 @@ def inode(program: Path) -> int:
     return (program / 'venv').stat().st_ino
 
 
-def test_made_and_kept(program: Path) -> None:
-    """The first call makes a venv that runs, and the next one keeps it."""
-    ensure(program)
-    made = inode(program)
-    assert python_of(program).exists()
-    ensure(program)
-    assert inode(program) == made
+def test_made_and_kept(tmp_path: Path) -> None:
+    """The first call makes a venv that runs and has pip, and the next one keeps it."""
+    (tmp_path / 'requirements.txt').write_text('')
+    ensure(tmp_path)
+    made = inode(tmp_path)
+    subprocess.run([python_of(tmp_path), '-I', '-c', 'import pip'], check=True)
+    ensure(tmp_path)
+    assert inode(tmp_path) == made
 
 
 def test_changed_requirements(program: Path) -> None:
@@ -91,11 +90,16 @@ def test_old_ones_go(program: Path) -> None:
 
 def test_packages_of_elsewhere(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the service itself can import does not count as installed in the program's venv."""
-    monkeypatch.setenv('PYTHONPATH', str(Path(requests.__file__).parent.parent))
-    (program / 'requirements.txt').write_text(f'requests=={requests.__version__}\n')
+    (program / 'wheels').mkdir()
+    made = wheel(program / 'wheels')
+    shutil.unpack_archive(made, program / 'elsewhere', 'zip')
+    monkeypatch.setenv('PYTHONPATH', str(program / 'elsewhere'))
+    monkeypatch.setenv('PIP_NO_INDEX', '1')
+    monkeypatch.setenv('PIP_FIND_LINKS', str(made.parent))
+    (program / 'requirements.txt').write_text('thing==1.0\n')
     ensure(program)
     found = subprocess.run(
-        [python_of(program), '-I', '-c', 'import requests'], check=False, capture_output=True
+        [python_of(program), '-I', '-c', 'import thing'], check=False, capture_output=True
     )
     assert found.returncode == 0, found.stderr
 
@@ -139,6 +143,10 @@ def slow_requirement(program: Path) -> None:
     (program / 'requirements.txt').write_text('./slow\n')
 
 
+def start_maker(program: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, '-m', 'program_venv', program], cwd=ROOT)
+
+
 def command_lines() -> list[str]:
     return [command_line(int(pid)) for pid in os.listdir('/proc') if pid.isdigit()]
 
@@ -146,7 +154,7 @@ def command_lines() -> list[str]:
 def test_killed_during_a_step(program: Path) -> None:
     """A step ends with its maker, however that ends, and with all that the step has started."""
     slow_requirement(program)
-    maker = subprocess.Popen([sys.executable, '-m', 'program_venv', program], cwd=ROOT)
+    maker = start_maker(program)
     ends_at = time.monotonic() + 60
     while not (program / 'began').exists():
         assert time.monotonic() < ends_at
@@ -172,7 +180,7 @@ def test_killed_maker(program: Path) -> None:
     """A maker that is killed, and what it left running, disturb neither old venv nor next."""
     ensure(program)
     (program / 'requirements.txt').write_text('# changed')
-    maker = subprocess.Popen([sys.executable, '-c', MAKER, str(program)], cwd=ROOT)
+    maker = start_maker(program)
     ends_at = time.monotonic() + 30
     while not (steps := descendants(maker.pid)):
         assert time.monotonic() < ends_at

@@ -44,9 +44,9 @@ def resources(state: Path) -> list[object]:
     return found
 
 
-def test_else_branch(tmp_path: Path, built_engine: engine.Engine, mode: str) -> None:
+def test_else_branch(tmp_path: Path, built_engine: engine.Engine) -> None:
     """Asked for something it does not know, the burner program answers in its own words."""
-    with slots_of('burner-program', tmp_path, engine=mode) as slots:
+    with slots_of('burner-program', tmp_path, engine='warm') as slots:
         result = api.spin_up_program('a pony', slots)
     assert result.outputs['a pony'].value == 'Give me something I can work with.'
 

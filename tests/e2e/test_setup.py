@@ -1,4 +1,7 @@
-"""The set-up of a checkout: what its venv then holds, whatever the machine is like."""
+"""The set-up of a checkout: what its venv then holds, whatever the machine is like.
+
+One test has a venv made as all are. The others have copies of one, see copy_venvs_in.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ import socket
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,14 +20,17 @@ import pytest
 
 from tests.paths import ROOT
 from tests.processes import command_line
+from tests.venvs import copy_venvs_in, wheel
 
 SERVING = ['-m', 'setup', 'serving']
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def checkout(tmp_path: Path, with_pip: Path) -> Path:
     """A checkout whose service needs one package, and whose programs need nothing."""
     folder = tmp_path / 'checkout'
+    folder.mkdir()
+    copy_venvs_in(folder, with_pip)
     shutil.copytree(ROOT / 'setup', folder / 'setup')
     for room in ('engine', 'servers'):
         shutil.copytree(ROOT / room, folder / room)
@@ -40,7 +45,7 @@ def machine(tmp_path: Path) -> dict[str, str]:
     """The environment of a machine that has an engine, and a package index with a thing."""
     folder = tmp_path / 'index'
     folder.mkdir()
-    wheel(folder / 'thing-1.0-py3-none-any.whl')
+    wheel(folder)
     pulumi = tmp_path / 'pulumi'
     pulumi.write_text('#!/bin/sh\necho v3.300.0\n')
     pulumi.chmod(0o755)
@@ -51,16 +56,6 @@ def machine(tmp_path: Path) -> dict[str, str]:
         'PIP_NO_INDEX': '1',
         'PIP_FIND_LINKS': str(folder),
     }
-
-
-def wheel(path: Path) -> None:
-    with zipfile.ZipFile(path, 'w') as archive:
-        archive.writestr('thing.py', '')
-        folder = 'thing-1.0.dist-info'
-        archive.writestr(f'{folder}/METADATA', 'Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n')
-        tag = 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n'
-        archive.writestr(f'{folder}/WHEEL', tag)
-        archive.writestr(f'{folder}/RECORD', 'thing.py,,\n')
 
 
 def run(
@@ -99,6 +94,7 @@ def test_callers_options_for_pip(checkout: Path, machine: dict[str, str], tmp_pa
     shutil.unpack_archive(tmp_path / 'index' / 'thing-1.0-py3-none-any.whl', elsewhere, 'zip')
     others = {'PIP_DRY_RUN': '1', 'PIP_NO_DEPS': '1', 'PIP_USER': '1', 'PIP_REQUIREMENT': 'none'}
     places = {'PIP_TARGET': str(elsewhere), 'PYTHONPATH': str(elsewhere)}
+    (checkout / 'venv.py').unlink()
     done = run(checkout, {**machine, **others, **places})
     assert done.returncode == 0, done.stderr
     assert has_thing(checkout)

@@ -27,6 +27,7 @@ from tests.object_store import Store, page
 from tests.paths import ROOT
 from tests.platform import Client
 from tests.service import Service, serving
+from tests.venvs import copy_venvs_in
 
 # As its README has them (github.com/pulumi/automation-api-examples), but for the port.
 CURLS = r"""
@@ -339,7 +340,7 @@ def test_upgrade(tmp_path: Path) -> None:
     folder = programs / 'static-site'
     made = shutil.ignore_patterns('venv', '.venvs', '__pycache__', 'Pulumi.*.yaml')
     shutil.copytree(ROOT / 'programs' / 'static-site', folder, ignore=made)
-    (folder / 'venv').symlink_to((ROOT / 'programs' / 'static-site' / 'venv').resolve())
+    copy_venvs_in(folder, (ROOT / 'programs' / 'static-site' / 'venv').resolve())
     with serving(tmp_path, PROGRAMS_DIR=str(programs)) as service:
         found = Sites(service)
         client = found.client

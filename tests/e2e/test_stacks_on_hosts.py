@@ -171,3 +171,23 @@ def test_secrets_nowhere(shared: Cluster, hosts: Hosts) -> None:
     told += [processes.command_line(pid) for site in hosts for pid in everything(site)]
     told += [site.service.log() for site in hosts]
     assert not [text for text in told if TOKEN in text or shared.database.password in text]
+
+
+@pytest.mark.parametrize(
+    ('path', 'status'),
+    [
+        ('/v1/stacks/%00', 404),
+        ('/v1/runs/%00', 404),
+        ('/v1/stacks?owner=%00&text=%00', 200),
+        ('/v1/runs?stack=%00', 200),
+        ('/v1/runs?cursor=999999999', 200),
+        ('/v1/runs?cursor=9999999999', 422),
+        ('/portal/stacks/%00', 404),
+        ('/portal/stacks?q=%00&owner=%00', 200),
+        ('/portal/runs/%00', 404),
+        ('/portal/runs?cursor=9999999999', 422),
+    ],
+)
+def test_what_no_database_takes(hosts: Hosts, path: str, status: int) -> None:
+    """Texts and numbers that PostgreSQL refuses are just names that nothing has."""
+    assert hosts[0].service.get(path).status_code == status

@@ -86,7 +86,7 @@ def test_soak(
     tmp_path: Path, rounds: Rounds, record_property: Callable[[str, object], None]
 ) -> None:
     """Many requests, some of whose clients go away: no error but 503, and no leak."""
-    count = rounds(100, 5000)
+    count = rounds(60, 5000)
     with serving_held(tmp_path, SLOTS='4') as held:
         held.assert_clean()
         soak(held.service, count // 5)

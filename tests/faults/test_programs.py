@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,30 +17,34 @@ from tests.paths import ROOT
 PROGRAM = ROOT / 'tests' / 'programs' / 'held'
 
 
-def test_program_raises(tmp_path: Path, mode: str) -> None:
+@pytest.fixture(scope='module')
+def held(tmp_path_factory: pytest.TempPathFactory, mode: str) -> Iterator[Held]:
+    """A service for those that leave it as it was, which each of them sees to itself."""
+    with serving_held(tmp_path_factory.mktemp('held'), ENGINE=mode) as held:
+        yield held
+
+
+def test_program_raises(held: Held) -> None:
     """A program that raises: its traceback is in the log and not in the answer."""
-    with serving_held(tmp_path, ENGINE=mode) as held:
-        with held.gate.telling('raise'):
-            held.service.assert_refused(502)
-        assert 'RuntimeError: the program was told to fail' in held.service.log()
-        held.assert_clean()
+    with held.gate.telling('raise'):
+        held.service.assert_refused(502)
+    assert 'RuntimeError: the program was told to fail' in held.service.log()
+    held.assert_clean()
 
 
-def test_output_is_missing(tmp_path: Path, mode: str) -> None:
+def test_output_is_missing(held: Held) -> None:
     """A program without the output that it was asked for."""
-    with serving_held(tmp_path, ENGINE=mode) as held:
-        with held.gate.telling('no-output'):
-            held.service.assert_refused(502)
-        held.assert_clean()
+    with held.gate.telling('no-output'):
+        held.service.assert_refused(502)
+    held.assert_clean()
 
 
-def test_output_is_secret(tmp_path: Path, mode: str) -> None:
+def test_output_is_secret(held: Held) -> None:
     """A secret output is masked in the answer and in the log."""
-    with serving_held(tmp_path, ENGINE=mode) as held:
-        with held.gate.telling('secret'):
-            assert held.service.get('/uuid').json() == {'response': '[secret]'}
-        assert 'info: Output: [secret]' in held.service.log()
-        held.assert_clean()
+    with held.gate.telling('secret'):
+        assert held.service.get('/uuid').json() == {'response': '[secret]'}
+    assert 'info: Output: [secret]' in held.service.log()
+    held.assert_clean()
 
 
 def test_destroy_fails(tmp_path: Path, mode: str) -> None:

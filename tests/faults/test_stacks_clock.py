@@ -28,15 +28,15 @@ class Clock:
         new.replace(self.file)
 
 
-@pytest.fixture
-def clock(tmp_path: Path) -> Clock:
-    return Clock(tmp_path / 'clock')
+@pytest.fixture(scope='module')
+def clock(tmp_path_factory: pytest.TempPathFactory) -> Clock:
+    return Clock(tmp_path_factory.mktemp('clock') / 'clock')
 
 
-@pytest.fixture
-def here(tmp_path: Path, clock: Clock) -> Iterator[Lasting]:
+@pytest.fixture(scope='module')
+def here(tmp_path_factory: pytest.TempPathFactory, clock: Clock) -> Iterator[Lasting]:
     given = {'app': 'tests.faults.clock_app:api', 'CLOCK': str(clock.file)}
-    with lasting(tmp_path, **given) as here:
+    with lasting(tmp_path_factory.mktemp('here'), **given) as here:
         yield here
         here.end()
 
@@ -67,12 +67,14 @@ def test_order_and_takeover(here: Lasting, clock: Clock) -> None:
 @pytest.mark.parametrize('seconds', [-DAY, DAY])
 def test_waiting(here: Lasting, clock: Clock, seconds: float) -> None:
     """A client that waits for a run does so for the time that it gave, whatever the clock says."""
-    here.client.done(here.client.create('web', inputs('a')))
+    clock.step(0)
+    name = 'back' if seconds < 0 else 'ahead'
+    here.client.done(here.client.create(name, inputs('a')))
     with here.held():
         begun = time.monotonic()
         clock.step(seconds)
         body = {'operation': 'update', 'inputs': {'text': 'new'}}
-        run = here.client.order('POST', '/stacks/web/runs', body, Prefer='wait=2')
+        run = here.client.order('POST', f'/stacks/{name}/runs', body, Prefer='wait=2')
         assert 2 <= time.monotonic() - begun < 10
         assert run['state'] == 'running'
     here.client.done(run)

@@ -21,7 +21,7 @@ from tests.hosts import Cluster, cluster, everything, expected, send, service_al
 from tests.platform import Site, inputs
 from tests.postgres import postgres
 
-STACKS = [f'stack-{number}' for number in range(10)]
+STACKS, BOUNDED = 10, 4
 TEXTS = ('one', 'two', 'three')
 SETTINGS = {'WORKERS': '3', 'TEST_DYING': '12'}
 
@@ -88,10 +88,11 @@ def kill_at_once(pids: list[int]) -> None:
 class Clients:
     """Orders runs at both hosts, and remembers what was acknowledged."""
 
-    def __init__(self, hosts: list[Host], chance: random.Random) -> None:
+    def __init__(self, hosts: list[Host], stacks: list[str], chance: random.Random) -> None:
         self.acknowledged: list[str] = []
         self._ended = threading.Event()
         self._hosts = hosts
+        self._stacks = stacks
         self._chance = chance
 
     def __enter__(self) -> None: ...
@@ -106,7 +107,7 @@ class Clients:
                 self._order(self._chance.choice(self._hosts).site)
 
     def _order(self, site: Site) -> None:
-        name = self._chance.choice(STACKS)
+        name = self._chance.choice(self._stacks)
         operation = self._chance.choice(['update', 'update', 'refresh', 'preview'])
         body: dict[str, Any] = {'operation': operation, 'queue': True}
         if operation == 'update':
@@ -119,18 +120,22 @@ class Clients:
 
 
 def test_random_deaths(
-    shared: Cluster, rounds: Rounds, record_property: Callable[[str, object], None]
+    shared: Cluster,
+    rounds: Rounds,
+    whole: bool,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """Hosts die, freeze and restart at random: each run that was taken ends, and all is as told."""
     seed = int(os.environ.get('FAULT_SEED', random.SystemRandom().randrange(2**32)))
     print(f'FAULT_SEED={seed}')
     record_property('notes', f'seed {seed}')
     chance = random.Random(seed)
+    stacks = [f'stack-{number}' for number in range(STACKS if whole else BOUNDED)]
     hosts = [Host(shared, name) for name in ('host-a', 'host-b')]
-    clients = Clients(hosts, random.Random(seed + 1))
+    clients = Clients(hosts, stacks, random.Random(seed + 1))
     try:
         site = hosts[0].site
-        for run in [site.client.create(name, inputs('x', 'y')) for name in STACKS]:
+        for run in [site.client.create(name, inputs('x', 'y')) for name in stacks]:
             site.client.done(run)
         with ThreadPoolExecutor(2) as pool, clients:
             working = [pool.submit(clients.work) for _ in range(2)]
@@ -143,13 +148,15 @@ def test_random_deaths(
         for each in working:
             each.result()
         assert clients.acknowledged
-        assert_true(shared, hosts, clients.acknowledged)
+        assert_true(shared, hosts, stacks, clients.acknowledged)
     finally:
         for host in hosts:
             host.close()
 
 
-def assert_true(shared: Cluster, hosts: list[Host], acknowledged: list[str]) -> None:
+def assert_true(
+    shared: Cluster, hosts: list[Host], stacks: list[str], acknowledged: list[str]
+) -> None:
     """Assert that all runs end, that files are as was last applied, and that all can be removed."""
     first, second = (host.site.client for host in hosts)
     for run_id in acknowledged:
@@ -157,10 +164,10 @@ def assert_true(shared: Cluster, hosts: list[Host], acknowledged: list[str]) -> 
         assert run['state'] in ('succeeded', 'interrupted'), f'{run["error"]}\n{first.log(run)}'
         assert second.get(f'/runs/{run_id}')['state'] == run['state']
     assert not (shared.files / 'twice').exists()
-    for name in STACKS:
+    for name in stacks:
         applied = first.get(f'/runs?stack={name}&operation=update&limit=1')['items'][0]
         if applied['state'] == 'succeeded':
             assert shared.contents(name) == expected('x', 'y', text=applied['inputs']['text'])
-    for run in [second.destroy(name) for name in STACKS]:
+    for run in [second.destroy(name) for name in stacks]:
         first.done(run)
     shared.assert_nothing_left()

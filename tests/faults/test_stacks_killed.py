@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -28,8 +27,16 @@ WITHOUT_PROGRAM = ['refresh', 'accept', 'destroy']
 Run = dict[str, Any]
 
 
-def order(here: Lasting, operation: str) -> Run:
-    client, name = here.client, operation
+@pytest.fixture(scope='module')
+def here(tmp_path_factory: pytest.TempPathFactory, mode: str) -> Iterator[Lasting]:
+    """A platform that is up again when a test ends; it has nothing left when all have."""
+    with lasting(tmp_path_factory.mktemp('here'), ENGINE=mode) as here:
+        yield here
+        here.end()
+
+
+def order(here: Lasting, name: str, operation: str) -> Run:
+    client = here.client
     orders: dict[str, Callable[[], Run]] = {
         'preview': lambda: client.start(name, 'preview', inputs={'names': ['c']}),
         'create': lambda: client.create(name, inputs('a', 'b')),
@@ -52,20 +59,19 @@ def chosen(victim: str, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize('victim', VICTIMS)
-def test_killed_in_mid_operation(tmp_path: Path, mode: str, rounds: Rounds, victim: str) -> None:
+def test_killed_in_mid_operation(here: Lasting, rounds: Rounds, victim: str) -> None:
     """SIGKILL in mid-operation: the run ends as it must, and the stack as it was asked for."""
-    with lasting(tmp_path, ENGINE=mode) as here:
-        for operation in chosen(victim, rounds(2, 6)):
-            killed_in(here, operation, victim)
-            here.assert_files()
-        here.end()
+    for operation in chosen(victim, rounds(2, 6)):
+        killed_in(here, operation, victim)
+        here.assert_files()
 
 
 def killed_in(here: Lasting, operation: str, victim: str) -> None:
+    name = f'{victim}-{operation}'
     if operation != 'create':
-        here.client.done(here.client.create(operation, inputs('a', 'b')))
+        here.client.done(here.client.create(name, inputs('a', 'b')))
     with here.held():
-        run = order(here, operation)
+        run = order(here, name, operation)
         here.wait_until_held(HELD[operation])
         assert here.strike(victim) >= 1
     now = here.client.ended(run)
@@ -75,14 +81,14 @@ def killed_in(here: Lasting, operation: str, victim: str) -> None:
     elif now['state'] != 'succeeded':
         assert now['state'] == 'failed'
         assert now['error']['message']
-        again = here.client.done(repeat(here, operation))
+        again = here.client.done(repeat(here, name, operation))
         assert again['attempts'] == 1
 
 
-def repeat(here: Lasting, operation: str) -> Run:
+def repeat(here: Lasting, name: str, operation: str) -> Run:
     if operation == 'create':
-        return here.client.start('create', 'update')
-    return order(here, operation)
+        return here.client.start(name, 'update')
+    return order(here, name, operation)
 
 
 def assert_survived(here: Lasting, run: Run, victim: str) -> None:

@@ -35,7 +35,7 @@ def test_random_kills_of_stacks(
     print(f'FAULT_SEED={seed}')
     count = 0
     with lasting(tmp_path) as here:
-        for number in range(rounds(3, 30)):
+        for number in range(rounds(2, 30)):
             count += len(one_round(here, random.Random(f'{seed} {number}')))
         here.end()
     record_property('notes', f'seed {seed}, {count} runs')

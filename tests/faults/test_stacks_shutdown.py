@@ -8,6 +8,7 @@ import signal
 from collections import Counter
 from pathlib import Path
 
+from tests.faults.conftest import Rounds
 from tests.faults.held import await_that
 from tests.faults.lasting import DIED, Lasting, lasting
 from tests.platform import inputs
@@ -51,11 +52,11 @@ def test_reload_under_load(tmp_path: Path, mode: str) -> None:
         here.end()
 
 
-def test_many_reloads(tmp_path: Path, mode: str) -> None:
+def test_many_reloads(tmp_path: Path, mode: str, rounds: Rounds) -> None:
     """One SIGHUP after the other under load: each run is done, each file made once."""
     with lasting(tmp_path, ENGINE=mode) as here:
         ids = load(here)
-        for _ in range(3):
+        for _ in range(rounds(2, 5)):
             before = set(here.pids('worker'))
             os.kill(here.site.service.process.pid, signal.SIGHUP)
             await_that(functools.partial(has_another_worker, here, before))

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
@@ -35,25 +36,30 @@ def lock(held: Held, host: str, pid: int, at: str = '') -> Path:
     return file
 
 
-def test_stale_lock(tmp_path: Path, mode: str) -> None:
+@pytest.fixture(scope='module')
+def held(tmp_path_factory: pytest.TempPathFactory, mode: str) -> Iterator[Held]:
+    """A service for those that leave it as it was, which each of them sees to itself."""
+    with serving_held(tmp_path_factory.mktemp('held'), ENGINE=mode, SLOTS='1') as held:
+        yield held
+
+
+def test_stale_lock(held: Held) -> None:
     """The lock of a dead process of this host is removed."""
-    with serving_held(tmp_path, ENGINE=mode) as held:
-        held.assert_serves()
-        lock(held, socket.gethostname(), DEAD)
-        assert held.service.get('/uuid').status_code == 503
-        held.assert_clean()
+    held.assert_serves()
+    lock(held, socket.gethostname(), DEAD)
+    assert held.service.get('/uuid').status_code == 503
+    held.assert_clean()
 
 
-def test_stale_lock_of_no_stack(tmp_path: Path, mode: str) -> None:
+def test_stale_lock_of_no_stack(held: Held) -> None:
     """The lock of a process that died when it had removed its stack is removed."""
-    with serving_held(tmp_path, ENGINE=mode, SLOTS='1') as held:
-        held.assert_serves()
-        [checkpoint] = held.checkpoints()
-        checkpoint.unlink()
-        lock(held, socket.gethostname(), DEAD)
-        assert held.service.get('/uuid').status_code == 503
-        held.assert_clean()
-        assert [file.name for file in held.checkpoints()] == [checkpoint.name]
+    held.assert_serves()
+    [checkpoint] = held.checkpoints()
+    checkpoint.unlink()
+    lock(held, socket.gethostname(), DEAD)
+    assert held.service.get('/uuid').status_code == 503
+    held.assert_clean()
+    assert [file.name for file in held.checkpoints()] == [checkpoint.name]
 
 
 @pytest.mark.parametrize('owner', ['live', 'foreign'])
@@ -87,13 +93,12 @@ def test_lock_that_is_freed_later(tmp_path: Path, mode: str) -> None:
         held.assert_clean()
 
 
-def test_lock_of_an_earlier_boot(tmp_path: Path, mode: str) -> None:
+def test_lock_of_an_earlier_boot(held: Held) -> None:
     """A lock that is older than the process which has its owner's number now is removed."""
-    with serving_held(tmp_path, ENGINE=mode, SLOTS='1') as held:
-        held.assert_serves()
-        lock(held, socket.gethostname(), os.getpid(), at='2020-11-23T12:00:00Z')
-        held.assert_clean()
-        assert len(held.checkpoints()) == 1
+    held.assert_serves()
+    lock(held, socket.gethostname(), os.getpid(), at='2020-11-23T12:00:00Z')
+    held.assert_clean()
+    assert len(held.checkpoints()) == 1
 
 
 def test_truncated_checkpoint(tmp_path: Path, mode: str) -> None:
@@ -144,26 +149,25 @@ def test_wrong_passphrase(tmp_path: Path, mode: str) -> None:
         held.assert_clean()
 
 
-def test_ready_while_stacks_change(tmp_path: Path) -> None:
+def test_ready_while_stacks_change(held: Held) -> None:
     """Files that come and go in the backend, as they do in every run, are no fault of it."""
-    with serving_held(tmp_path) as held:
-        held.assert_serves()
-        [stacks] = {file.parent for file in held.checkpoints()}
-        done = threading.Event()
+    held.assert_serves()
+    [stacks] = {file.parent for file in held.checkpoints()}
+    done = threading.Event()
 
-        def change() -> None:
-            while not done.is_set():
-                for number in range(100):
-                    (stacks / f'busy-{number}.json.tmp').touch()
-                for number in range(100):
-                    (stacks / f'busy-{number}.json.tmp').unlink()
+    def change() -> None:
+        while not done.is_set():
+            for number in range(100):
+                (stacks / f'busy-{number}.json.tmp').touch()
+            for number in range(100):
+                (stacks / f'busy-{number}.json.tmp').unlink()
 
-        with ThreadPoolExecutor(1) as pool:
-            changing = pool.submit(change)
-            ready = held.service.get('/readyz')
-            done.set()
-            changing.result()
-        assert ready.status_code == 200, held.service.log()
+    with ThreadPoolExecutor(1) as pool:
+        changing = pool.submit(change)
+        ready = held.service.get('/readyz')
+        done.set()
+        changing.result()
+    assert ready.status_code == 200, held.service.log()
 
 
 def test_disk_full(tmp_path: Path, mode: str) -> None:
@@ -178,16 +182,15 @@ def test_disk_full(tmp_path: Path, mode: str) -> None:
         held.assert_clean()
 
 
-def test_clock_steps_back(tmp_path: Path, mode: str) -> None:
+def test_clock_steps_back(held: Held) -> None:
     """After the clock stepped back, older updates seem newer: answers are right all the same."""
-    with serving_held(tmp_path, ENGINE=mode) as held:
-        held.assert_serves()
-        history = held.service.state / 'backend/.pulumi/history'
-        ahead = time.time_ns() + 3600 * 10**9
-        for file in [path for path in history.rglob('*.json') if path.is_file()]:
-            name = re.sub(r'-(\d{19})\.', f'-{ahead}.', file.name)
-            assert name != file.name
-            file.rename(file.with_name(name))
-        values = {held.service.get('/uuid').json()['response'] for _ in range(3)}
-        assert len(values) == 3
-        held.assert_clean()
+    held.assert_serves()
+    history = held.service.state / 'backend/.pulumi/history'
+    ahead = time.time_ns() + 3600 * 10**9
+    for file in [path for path in history.rglob('*.json') if path.is_file()]:
+        name = re.sub(r'-(\d{19})\.', f'-{ahead}.', file.name)
+        assert name != file.name
+        file.rename(file.with_name(name))
+    values = {held.service.get('/uuid').json()['response'] for _ in range(3)}
+    assert len(values) == 3
+    held.assert_clean()

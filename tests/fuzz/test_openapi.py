@@ -34,7 +34,11 @@ expected-statuses = ["4xx", "5xx"]
 """
 
 
-@pytest.fixture(scope='module', params=['', TOKEN], ids=['open', 'token'])
+# With the token all is as it is without one, and there is more to be refused.
+OPEN = pytest.param('', id='open', marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope='module', params=[OPEN, pytest.param(TOKEN, id='token')])
 def service(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,

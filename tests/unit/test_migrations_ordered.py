@@ -82,6 +82,10 @@ def test_others_see_nothing(site: Site) -> None:
         ({'target': End(url='postgresql://a@other.example.com/x')}, '/target/url'),
         ({'target': End(url='sqlite:///data/b.db')}, '/target/url'),
         ({'target': End(url='nonsense')}, '/target/url'),
+        ({'target': End(url='postgresql://a%00@db.example.com/x')}, '/target/url'),
+        ({'source': End(url='sqlite:///data/\ud800')}, '/source/url'),
+        ({'source': End(url='sqlite:///data/a%00')}, '/source/url'),
+        ({'target': End(stack='a\0')}, '/target/stack'),
         ({'target': End()}, '/target'),
         ({'target': End(stack='none')}, '/target/stack'),
         ({'source': End(url='sqlite:///etc/passwd')}, '/source/url'),
@@ -184,6 +188,13 @@ def test_gone_at_once(site: Site) -> None:
         assert all.abandon(ANNA, found.id, forget) is None
         with pytest.raises(NotFoundError):
             all.one(ANNA, found.id)
+
+
+@pytest.mark.parametrize('id', ['none', 'a\0', '\ud800', 'x' * 100, '../x'])
+def test_unknown(site: Site, id: str) -> None:
+    """There is no migration of an id that none has, whatever is in it."""
+    with pytest.raises(NotFoundError):
+        site.platform.migrations.one(ANNA, id)
 
 
 def test_pages(site: Site) -> None:

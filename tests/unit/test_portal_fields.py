@@ -137,3 +137,26 @@ def test_flaws() -> None:
         'Map is not valid JSON: line 2, character 1.',
         'Size must be an integer.',
     ]
+
+
+@pytest.mark.parametrize(
+    ('schema', 'value'),
+    [
+        ({'type': 'string'}, 'two\nlines'),
+        ({'type': 'array', 'items': {'type': 'string'}}, ['a\nb', ' c ', '']),
+        ({'type': 'array', 'items': {'type': 'string'}}, [1, None]),
+        ({'type': 'array', 'items': {'type': 'string'}}, 'no list'),
+    ],
+)
+def test_nothing_is_lost(schema: dict[str, Any], value: Any) -> None:
+    """A value that the usual field would change is in one that keeps it as it is."""
+    made = program(some=schema)
+    [field] = fields.fields(made, {'some': value}, is_new=False)
+    form = {field.name: [field.value], **({'json-some': ['on']} if field.is_json else {})}
+    assert fields.inputs(made, form, {'some': value}) == {'some': value}
+
+
+@pytest.mark.parametrize('text', ['NaN', '{"a": 1, "a": 2}', '"\\ud800"', '1e999', '[' * 40])
+def test_json_as_strict_as_bodies(text: str) -> None:
+    """JSON in a form is read as strictly as in a body: what cannot be used stays text."""
+    assert fields.parsed({'type': 'object'}, text) == text

@@ -388,3 +388,14 @@ def test_platform_is_down(browser: Browser) -> None:
     answer = browser.visit('/stacks')
     assert (answer.status_code, answer.headers['retry-after']) == (503, '7')
     assert 'Try again in 7 s' in Page(answer.text).text
+
+
+@pytest.mark.parametrize('slashes', ['//', '///'])
+def test_further_slashes(tmp_path: Path, slashes: str) -> None:
+    """A page is one however many slashes lead to it: signed in to, and with its own policy."""
+    browser = Browser(make_platform(tmp_path), api_token=TOKEN)
+    answer = browser.simulate_get(f'{slashes}portal/stacks')
+    assert (answer.status_code, '/portal/login' in answer.headers['location']) == (303, True)
+    open_to_all = Browser(make_platform(tmp_path / 'other'))
+    headers = {'Sec-Fetch-Site': 'cross-site'}
+    assert open_to_all.simulate_post(f'{slashes}portal/logout', headers=headers).status_code == 403

@@ -100,6 +100,13 @@ def test_preview_first(site: Site) -> None:
     assert update.preview == made.id
 
 
+def test_preview_withdrawn(site: Site) -> None:
+    """A new stack whose first preview is cancelled in the queue is still to be made."""
+    made = site.platform.create(ANNA, order(preview=True))
+    assert site.platform.cancel(ANNA, made.id).state == 'cancelled'
+    assert site.stack('one').state == 'creating'
+
+
 def test_seconds_of_updates(site: Site, run: Run) -> None:
     """How long a program takes is told from its updates that succeeded."""
     begun = now()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from stacks import programs
 from stacks.errors import ConflictError, InvalidError
+from stacks.moments import aware, now
 from stacks.records import Run
 from stacks.requests import NewRun
-from tests.records import ANNA, Site, order
+from tests.records import ANNA, Site, order, vault
 
 
 @pytest.fixture
@@ -103,3 +105,47 @@ def test_update_as_preview(site: Site, preview: Run) -> None:
     """An update is no preview."""
     with pytest.raises(InvalidError, match='/preview is no preview of this stack'):
         update(site, site.platform.run(ANNA, site.runs('one')[0].id))
+
+
+def drift(begun: datetime, seconds: int, **changes: int) -> dict[str, Any]:
+    looked = aware(begun + timedelta(seconds=seconds)).isoformat(timespec='seconds')
+    return {'checked_at': looked.replace('+00:00', 'Z'), 'changes': changes}
+
+
+def test_drift_found_since(site: Site, preview: Run) -> None:
+    """A preview does not hold when a look has found something changed outside since."""
+    begun = now()
+    site.change_run(preview.id, started_at=begun)
+    site.change_stack('one', drift=drift(begun, 5, update=1))
+    insist_on_outdated(site, preview)
+
+
+@pytest.mark.parametrize(('seconds', 'changes'), [(5, {}), (-5, {'update': 1})])
+def test_drift_that_it_knew(
+    site: Site, preview: Run, seconds: int, changes: dict[str, int]
+) -> None:
+    """A preview holds after a look that found nothing, and with what was found before it."""
+    begun = now()
+    site.change_run(preview.id, started_at=begun)
+    site.change_stack('one', drift=drift(begun, seconds, **changes))
+    assert update(site, preview).preview == preview.id
+
+
+def test_with_the_inputs_of_a_run(site: Site, preview: Run) -> None:
+    """A run may go with the inputs of an earlier one, its secrets too, and change some of them."""
+    before = site.stack('one').inputs
+    site.change_run(preview.id, inputs={**before, 'secret': {'key': vault().encrypt('other')}})
+    request = NewRun('update', inputs={'size': 9}, like=preview.id)
+    assert site.platform.start(ANNA, 'one', request).inputs['size'] == 9
+    run = site.runs('one')[-1]
+    assert vault().decrypt(run.inputs['secret']['key']) == 'other'
+    assert set(run.given) == {'size', 'team', 'key'}
+
+
+@pytest.mark.parametrize('like', ['run_none', 'of another'])
+def test_with_the_inputs_of_no_run(site: Site, preview: Run, like: str) -> None:
+    """Inputs are taken from no run but one of the same stack."""
+    other = site.platform.create(ANNA, order('other')).id
+    request = NewRun('update', like=other if like == 'of another' else like)
+    with pytest.raises(InvalidError, match='/like'):
+        site.platform.start(ANNA, 'one', request)

@@ -15,7 +15,7 @@ echo "$*" >> {log}
 for each in "$@"; do
     case "$each" in DPkg::Path=*) each=${{each#DPkg::Path=}}; echo ${{each%%:*}}/* >> {log};; esac
 done
-exit {code}
+case "$*" in *{only}*) exit {code};; esac
 """
 
 
@@ -29,9 +29,10 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / 'log'
 
 
-def apt_get(folder: Path, code: int) -> None:
+def apt_get(folder: Path, code: int, only: str = '') -> None:
+    """Have apt-get end with a code, when it is about `only`."""
     script = folder / 'bin' / 'apt-get'
-    script.write_text(APT.format(log=folder / 'log', code=code))
+    script.write_text(APT.format(log=folder / 'log', code=code, only=only))
     script.chmod(0o755)
 
 
@@ -43,15 +44,16 @@ def install() -> None:
 def test_installed(log: Path) -> None:
     """What is missing is installed, and nothing that a package would start is found by it."""
     install()
-    update, packages, starters = log.read_text().splitlines()
+    update, *installs = log.read_text().splitlines()
     assert update == 'update -q'
-    assert packages.endswith(' nginx-light openssl mariadb-server')
-    assert {Path(each).name for each in starters.split()} == set(system.STARTERS)
+    assert [each.split()[-1] for each in installs[::2]] == list(system.PACKAGES)
+    for starters in installs[1::2]:
+        assert {Path(each).name for each in starters.split()} == set(system.STARTERS)
 
 
 def test_nothing_missing(log: Path) -> None:
     """Where all is there, nobody is asked."""
-    for name in system.PACKAGE_OF:
+    for name in ('nginx', 'openssl', 'google-chrome'):
         (log.parent / 'bin' / name).write_text('#!/bin/sh\n')
         (log.parent / 'bin' / name).chmod(0o755)
     install()
@@ -65,8 +67,17 @@ def test_not_root(
     monkeypatch.setattr(os, 'geteuid', lambda: 1000)
     install()
     assert not log.exists()
-    told = 'Not installed, that takes root and apt-get: nginx-light, openssl, mariadb-server'
+    told = (
+        'Not installed, that takes root and apt-get: nginx-light, openssl, mariadb-server, chromium'
+    )
     assert told in capsys.readouterr().err
+
+
+def test_unknown_package(log: Path) -> None:
+    """A package that the system does not have keeps none of the others away."""
+    apt_get(log.parent, code=100, only='nginx-light')
+    install()
+    assert 'chromium-headless-shell' in log.read_text()
 
 
 def test_apt_fails(log: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,9 +81,10 @@ ENDINGS = {
     'raises': 'raise ValueError("wrong")',
     'dies': 'os._exit(5)',
     'crashes': 'import ctypes; ctypes.string_at(0)',
-    'prints': 'print("to stdout"); print("to stderr", file=sys.stderr)',
-    'no-newline': 'sys.stdout.write("half a line")',
-    'logs': 'pulumi.log.warn("careful")',
+    'prints': (
+        'print("to stdout"); print("to stderr", file=sys.stderr); pulumi.log.warn("careful"); '
+        'sys.stdout.write("half a line")'
+    ),
 }
 
 

@@ -17,26 +17,24 @@ ENDINGS = {
     'syntax-error': 'def',
     'dies': 'import os; os._exit(5)',
     'crashes': 'import ctypes; ctypes.string_at(0)',
-    'prints': 'import sys; print("to stdout"); print("to stderr", file=sys.stderr)',
-    'no-newline': 'import sys; sys.stdout.write("half a line")',
-    'logs': 'import pulumi; pulumi.log.warn("careful"); pulumi.info("so it is")',
-    'thread': (
-        'import threading, time\n'
-        'threading.Thread(target=lambda: (time.sleep(0.2), print("from a thread"))).start()'
-    ),
-    'at-exit': 'import atexit; atexit.register(print, "at the exit")',
-    'unclosed-file': 'kept = open("kept.txt", "w"); kept.write("written")',
-    'subprocess': 'import subprocess; subprocess.run(["echo", "from a child"])',
-    'surroundings': (
-        'import os, sys, __main__\n'
+    # All that a program may do on its way, as far as the one does not hide the other.
+    'ordinary': (
+        'import os, subprocess, sys, __main__, pulumi\n'
+        'print("to stdout"); print("to stderr", file=sys.stderr)\n'
+        'pulumi.log.warn("careful"); pulumi.info("so it is")\n'
+        'kept = open("kept.txt", "w"); kept.write("written")\n'
+        'subprocess.run(["echo", "from a child"])\n'
         'print(os.getcwd(), sys.argv[1:], sys.path[0], __file__, __name__, sys.stdin.read())\n'
-        'print("PULUMI_DEBUG_LANGUAGES" in os.environ, "PULUMI_DEBUG_PROVIDERS" in os.environ)'
-    ),
-    'project': (
-        'import pulumi\n'
+        'print("PULUMI_DEBUG_LANGUAGES" in os.environ, "PULUMI_DEBUG_PROVIDERS" in os.environ)\n'
         'print(pulumi.get_project(), pulumi.get_stack(), pulumi.get_organization(),'
         ' pulumi.runtime.is_dry_run())'
     ),
+    'late': (
+        'import atexit, threading, time\n'
+        'atexit.register(print, "at the exit")\n'
+        'threading.Thread(target=lambda: (time.sleep(0.2), print("from a thread"))).start()'
+    ),
+    'no-newline': 'import sys; sys.stdout.write("half a line")',
 }
 
 

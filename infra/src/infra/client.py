@@ -180,10 +180,15 @@ class Client:
         """
         return self._start(name, 'refresh', queue, accept=accept or None)
 
-    def destroy(self, name: str, *, queue: bool = False) -> Run:
-        """Destroy what a stack has made, then remove it; return the run that does it."""
+    def destroy(self, name: str, *, queue: bool = False, version: int | None = None) -> Run:
+        """Destroy what a stack has made, then remove it; return the run that does it.
+
+        version: the one that it must still have; None for any.
+        """
         query = {'queue': 'true' if queue else None}
-        return Run.of(self._transport.order('DELETE', _path('stacks', name), query=query))
+        path = _path('stacks', name)
+        headers = _if_match(version)
+        return Run.of(self._transport.order('DELETE', path, query=query, headers=headers))
 
     def extend(self, name: str, time: str) -> Stack:
         """Have a stack last longer than it would have, by a time as `8h`; return it as it is then.
@@ -368,7 +373,7 @@ class Client:
         return Run.of(self._transport.order('POST', _path('stacks', name, 'runs'), body))
 
     def _change(self, name: str, changes: Json, version: int | None = None) -> Stack:
-        headers = {} if version is None else {'If-Match': f'"{version}"'}
+        headers = _if_match(version)
         request = Request(
             'PATCH',
             _path('stacks', name),
@@ -398,3 +403,7 @@ def _given(inputs: Inputs | None) -> Json | None:
 
 def _path(*parts: str) -> str:
     return '/v1/' + '/'.join(quote(part, safe='') for part in parts)
+
+
+def _if_match(version: int | None) -> dict[str, str]:
+    return {} if version is None else {'If-Match': f'"{version}"'}

@@ -134,13 +134,20 @@ class Transport:
         """
         return self.send(Request('GET', path, query))
 
-    def order(self, method: str, path: str, body: Any = None, query: Query | None = None) -> Json:
+    def order(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Json:
         """Have something done, once, however often the request has to be sent.
 
         Raises InfraError.
         """
-        headers = {'Idempotency-Key': str(uuid.uuid4())}
-        return self.send(Request(method, path, query, body, headers=headers))
+        key = {'Idempotency-Key': str(uuid.uuid4())}
+        return self.send(Request(method, path, query, body, headers={**(headers or {}), **key}))
 
     def _sent(self, request: Request) -> Json:
         headers = dict(request.headers or {})

@@ -26,7 +26,8 @@ def new(service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """A service without the stack, which previews new ones; and a file with inputs."""
     (tmp_path / 'in.json').write_text('{"token": "planted-value-7319"}')
     monkeypatch.chdir(tmp_path)
-    service.on('GET', WEB, problem(404, 'There is no stack.', 'not-found'))
+    draft = Answer(said.stack(state='creating', outputs={}, version=3))
+    service.on('GET', WEB, problem(404, 'There is no stack.', 'not-found'), draft)
     service.on('GET', '/v1/programs/files', said.program())
     knows_previews(service)
     service.on('POST', '/v1/stacks', Answer(said.running(operation='preview'), 202))
@@ -80,7 +81,18 @@ def test_new_stack_refused(new: FakeService, infra: Command, typed: str) -> None
     done = infra.at_terminal('up', 'web', '-p', 'files', *INPUTS, typed=typed)
     assert (done.code, done.out) == (codes.OTHER, '')
     assert new.paths('DELETE') == [WEB]
+    [sent] = [each for each in new.asked if each.method == 'DELETE']
+    assert sent.headers['If-Match'] == '"3"'
     assert 'Nothing was made.' in done.err
+
+
+def test_new_stack_made_by_another(new: FakeService, infra: Command) -> None:
+    """A new stack that somebody else has made meanwhile is not discarded."""
+    missing = problem(404, 'There is no stack.', 'not-found')
+    new.on('GET', WEB, missing, Answer(said.stack()))
+    done = infra.at_terminal('up', 'web', '-p', 'files', *INPUTS, typed='n\n')
+    assert (done.code, new.paths('DELETE')) == (codes.CONFLICT, [])
+    assert 'made by somebody else' in done.err
 
 
 def test_new_stack_whose_preview_fails(new: FakeService, infra: Command) -> None:

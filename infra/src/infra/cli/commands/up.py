@@ -146,7 +146,12 @@ def discard(context: Context, name: str, timeout: int | None) -> None:
 
     Raises Ended when that does not succeed.
     """
-    begun = watching.begun(name, lambda: context.client.destroy(name, queue=True))
+    stack = context.client.stack(name)
+    if stack.state != 'creating':
+        raise Ended(codes.CONFLICT, f'{name} was made by somebody else meanwhile: it stays.')
+    begun = watching.begun(
+        name, lambda: context.client.destroy(name, queue=True, version=stack.version)
+    )
     run = watching.ended(context, begun, timeout)
     if not run.has_succeeded:
         told = f'{words.end_of(run)}\nTo discard the stack: infra destroy {name}'

@@ -1,0 +1,70 @@
+"""What fills the portal's pages: long names, much of everything, and HTML in every text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.doers import await_that
+from tests.platform import Site, inputs
+from tests.portal.serving import HOSTILE
+
+# As long as a name may be.
+LONG = 'a-name-that-is-as-long-as-names-of-stacks-may-be-in-all-x60x'
+DESCRIPTION = f'{HOSTILE} ' + 'Words about what this is for, and whom to ask. ' * 25
+LINES = 5000
+STACKS = (LONG, 'broken', 'planned', 'guarded', 'busy')
+
+
+@contextmanager
+def fill(site: Site) -> Iterator[None]:
+    """Have awkward stacks: large, failed, planned, protected and drifted, and one in mid-run."""
+    client = site.client
+    more = {'description': DESCRIPTION[:1000], 'ttl': '8h'}
+    client.done(client.create(LONG, {'text': HOSTILE, 'lines': LINES}, 'awkward', **more))
+    client.ended(client.create('broken', {'text': HOSTILE, 'fails': True}, 'awkward'))
+    client.done(client.start(LONG, 'preview', inputs={'text': f'other {HOSTILE}', 'parts': 250}))
+    client.done(client.create('planned', inputs('a', 'b'), preview=True))
+    client.done(client.create('guarded', inputs('a')))
+    (site.files / 'stack.guarded-a').write_text('changed outside')
+    client.done(client.start('guarded', 'refresh'))
+    client.call('PATCH', '/stacks/guarded', json={'protected': True}).raise_for_status()
+    slow = site.files / 'slow'
+    slow.touch()
+    try:
+        run = client.create('busy', inputs('a'))
+        await_that((site.files / 'waiting-create').exists)
+        yield
+    finally:
+        slow.unlink()
+        client.done(run)
+
+
+def pages(site: Site) -> dict[str, str]:
+    """Return where each page is, by what it shows."""
+    runs = {name: site.client.get(f'/stacks/{name}')['last_run'] for name in STACKS}
+    [update] = site.client.get(f'/runs?stack={LONG}&operation=update')['items']
+    below = {
+        'catalogue': '',
+        'catalogue-empty': '?q=nothing-is-called-so',
+        'form': '/programs/awkward/new',
+        'form-of-site': '/programs/static-site/new',
+        'stacks': '/stacks',
+        'stacks-empty': '/stacks?q=nothing-is-called-so',
+        'stack': f'/stacks/{LONG}',
+        'stack-broken': '/stacks/broken',
+        'stack-planned': '/stacks/planned',
+        'stack-guarded': '/stacks/guarded',
+        'stack-busy': '/stacks/busy',
+        'edit': f'/stacks/{LONG}/edit',
+        'destroy': f'/stacks/{LONG}/destroy',
+        'resources': f'/stacks/{LONG}/resources',
+        'history': f'/stacks/{LONG}/history',
+        'runs': '/runs',
+        'run': f'/runs/{update["id"]}',
+        'run-broken': f'/runs/{runs["broken"]}',
+        'run-busy': f'/runs/{runs["busy"]}',
+        'preview': f'/runs/{runs[LONG]}',
+        'not-found': '/stacks/there-is-none',
+    }
+    return {name: f'/portal{path}' for name, path in below.items()}
