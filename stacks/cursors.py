@@ -5,7 +5,6 @@ from __future__ import annotations
 from settings import NAME
 from stacks.errors import Flaw, InvalidError
 
-
 # Of a run's number, as large as databases have them.
 MOST_DIGITS = 9
 

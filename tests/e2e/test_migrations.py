@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.faults.lasting import Lasting
+from tests.infra.process import in_pipe
 from tests.migrating import LEFT, empty_database, sqlite_file
 from tests.postgres import Database, postgres
 
@@ -236,3 +237,21 @@ def test_secret(moving: Moving, target: str, server: Database) -> None:
         assert found['state'] == ('failed' if password.endswith('wrong') else 'succeeded')
     assert not [text for text in told if 'planted-value' in text]
     moving.lasting.assert_untold()
+
+
+def test_infra(moving: Moving, target: str, tmp_path: Path) -> None:
+    """`infra migrate` moves what its plan shows; where that is there already, only with --replace."""
+    source, file = sqlite_file(moving.folder, FEW), tmp_path / 'target'
+    file.write_text(target)
+    wish = ('migrate', source, '--to-file', str(file), '--yes')
+    url = moving.lasting.site.service.url
+    done = in_pipe(*wish, INFRA_URL=url)
+    assert done.code == 0, done.err
+    assert '3 rows were moved' in done.err
+    assert rows(target, 'SELECT count(*) FROM hello') == [(3,)]
+    again = in_pipe(*wish, INFRA_URL=url)
+    assert (again.code, 'public has "hello"' in again.err) == (4, True), again.err
+    replaced = in_pipe(*wish, '--replace', '--json', INFRA_URL=url)
+    assert replaced.json['rows'] == 3
+    backup = replaced.json['backup']
+    assert rows(target, f'SELECT count(*) FROM {backup}.hello') == [(3,)]
