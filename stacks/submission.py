@@ -52,10 +52,11 @@ def note_withdrawn(connection: sa.Connection, run: Row, stack: Row | None) -> No
     if run.started_at is not None:
         # It was put off in its midst.
         stacks.cut_short(connection, stack, run.operation)
+    elif run.operation == PREVIEW:
+        # Nothing was to be made by it.
+        return
     elif stack.state == 'creating' and not runs.active(connection, stack.id):
-        # By a preview, nothing was to be made.
-        if run.operation != PREVIEW:
-            stacks.change(connection, stack.id, state='incomplete')
+        stacks.change(connection, stack.id, state='incomplete')
 
 
 def known_run(connection: sa.Connection, caller: str, key: Key | None) -> Run | None:

@@ -240,7 +240,7 @@ def test_secret(moving: Moving, target: str, server: Database) -> None:
 
 
 def test_infra(moving: Moving, target: str, tmp_path: Path) -> None:
-    """`infra migrate` moves what its plan shows; where that is there already, only with --replace."""
+    """`infra migrate` moves what its plan shows; what is there already, only with --replace."""
     source, file = sqlite_file(moving.folder, FEW), tmp_path / 'target'
     file.write_text(target)
     wish = ('migrate', source, '--to-file', str(file), '--yes')
