@@ -22,6 +22,8 @@ MOST_WAITING = 12
 # What Pulumi gets to end by itself once its deadline has passed.
 CANCEL_GRACE = 10.0
 WEBSITE = re.compile(r'[\w.-]*\{bucket\}[\w.-]*(:\d+)?')
+# A name or address of a host; an IPv6 one without brackets.
+HOST = re.compile(r'[\w.-]+(:\d{1,5})?|[0-9a-f:]+')
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 POSTGRES = ('postgresql', 'postgres')
 ENCODED = 'in a password, other characters than letters and digits must be percent-encoded'
@@ -113,6 +115,12 @@ class Settings:
         'URL of a PostgreSQL for databases of programs; empty: one of our own, in STATE_DIR.',
         secret=True,
     )
+    migration_hosts: str = _setting(
+        'MIGRATION_HOSTS', '', 'Hosts, with commas, as `db.example.com:5432`, of migrations.'
+    )
+    migration_folders: str = _setting(
+        'MIGRATION_FOLDERS', '', 'Folders, with commas, of the SQLite files of migrations.'
+    )
     org: str = _setting('PULUMI_ORG', 'organization', 'Organisation of the stacks.')
     backend_url: str = _setting(
         'PULUMI_BACKEND_URL', '', 'Any Pulumi backend; empty: the embedded one.', secret=True
@@ -166,6 +174,16 @@ class Settings:
             'OBJECT_STORE_WEBSITE',
             'a host with {bucket} in it, as {bucket}.web.example.com',
         )
+        _check(
+            all(HOST.fullmatch(each) for each in self.hosts_of_migrations),
+            'MIGRATION_HOSTS',
+            'host names or addresses, with commas, each with a port or for all ports: no URLs',
+        )
+        _check(
+            all(each.is_absolute() for each in self.folders_of_migrations),
+            'MIGRATION_FOLDERS',
+            'whole paths of folders, with commas',
+        )
         for name in SECONDS:
             value = getattr(self, name)
             _check(0 < value <= DAY, name.upper(), 'a number of seconds above 0, at most a day')
@@ -199,6 +217,16 @@ class Settings:
     def proxies(self) -> list[Network]:
         """The networks that TRUSTED_PROXIES names."""
         return _networks('TRUSTED_PROXIES', self.trusted_proxies)
+
+    @property
+    def hosts_of_migrations(self) -> list[str]:
+        """The hosts that MIGRATION_HOSTS names."""
+        return _parts(self.migration_hosts)
+
+    @property
+    def folders_of_migrations(self) -> list[Path]:
+        """The folders that MIGRATION_FOLDERS names."""
+        return [Path(each) for each in _parts(self.migration_folders)]
 
     @property
     def longest_request(self) -> float:
@@ -252,9 +280,13 @@ def _token(variable: str, text: str) -> str:
     return token
 
 
+def _parts(text: str) -> list[str]:
+    return [each.strip() for each in text.split(',') if each.strip()]
+
+
 def _networks(variable: str, text: str) -> list[Network]:
     try:
-        return [ipaddress.ip_network(each.strip()) for each in text.split(',') if each.strip()]
+        return [ipaddress.ip_network(each) for each in _parts(text)]
     except ValueError as error:
         wanted = 'addresses or networks, with commas'
         raise SettingsError(f'{variable} must be {wanted}: {error}.') from error

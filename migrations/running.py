@@ -31,7 +31,11 @@ MOST_WORKERS = 4
 
 @dataclass(frozen=True)
 class Caller:
-    """Who runs a migration: what is told, and whether it is to stop."""
+    """Who runs a migration: what is told, and whether it is to stop.
+
+    done: is told the result before the last trace of the migration is removed; what it raises
+        leaves that, so that nobody takes a migration that is done for one that never began.
+    """
 
     log: Callable[[str], None] = lambda line: None
     progress: Callable[[Progress], None] = lambda progress: None
@@ -39,6 +43,7 @@ class Caller:
     workers: int = field(default_factory=lambda: min(MOST_WORKERS, os.cpu_count() or 1))
     # Rows of a chunk, which is what an interruption loses; fewer where rows are large.
     chunk_rows: int = CHUNK_ROWS
+    done: Callable[[Result], None] = lambda result: None
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,14 @@ def abandon(ends: Ends, migration: str) -> None:
     _private_copy(ends, migration).unlink(missing_ok=True)
 
 
+def rejects(ends: Ends, migration: str) -> tuple[Reject, ...]:
+    """Return the rows that a migration has left out so far; raises MigrationError."""
+    ends.insist()
+    with _owned(ends, migration) as schema:
+        schema.state()
+        return tuple(schema.rejects())
+
+
 @contextmanager
 def _owned(ends: Ends, migration: str) -> Iterator[Staging]:
     with told(ends.target), closing(postgres.connect(ends.target)) as connection:
@@ -127,6 +140,7 @@ class _Migration:
             self._until_swapped()
         swapping.analyze(self._schema.connection, self._plan)
         result = self._result()
+        self._caller.done(result)
         self._schema.drop()
         _private_copy(self._ends, self._schema.id).unlink(missing_ok=True)
         self._caller.log(f'{result.rows} rows in {len(self._plan.tables)} tables, all verified')

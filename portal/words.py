@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from portal.pictures import took
 from stacks.moments import aware, now
-from stacks.records import ACTIVE, Run, Stack
+from stacks.records import ACTIVE, OF_MIGRATIONS, Run, Stack
 
 
 class State(NamedTuple):
@@ -40,6 +40,9 @@ OPERATIONS = {
     'update': 'Update',
     'refresh': 'Look for changes',
     'destroy': 'Destroy',
+    'plan': 'Plan',
+    'migrate': 'Migrate',
+    'abandon': 'Abandon',
 }
 # What is done with a resource: a symbol, a word, a tint, and how dangerous it is.
 STEPS = {
@@ -87,6 +90,8 @@ def heading(run: Run) -> str:
     names = {'preview': 'Preview', 'update': 'Update', 'destroy': 'Destroy'}
     if run.operation == 'refresh':
         return f'{operation(run)} of {run.stack}' if run.accept else f'Changes outside {run.stack}'
+    if run.operation in OF_MIGRATIONS:
+        return f'{operation(run)} {run.inputs["migration"]}'
     return f'{names[run.operation]} of {run.stack}'
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime, timezone
 from http import HTTPStatus
@@ -12,11 +13,12 @@ from urllib.parse import urlencode
 import falcon
 
 from rest import reading
+from stacks.errors import NotFoundError
 from stacks.platform import Platform
-from stacks.records import Item, LogPart, Page, Run, Stack
+from stacks.records import Item, LogPart, Migration, Page, Run, Stack
 
 
-def shown(record: Stack | Run | LogPart) -> dict[str, Any]:
+def shown(record: Stack | Run | LogPart | Migration) -> dict[str, Any]:
     """Return a record as JSON has it."""
     return {each.name: _json(getattr(record, each.name)) for each in fields(record)}
 
@@ -24,6 +26,12 @@ def shown(record: Stack | Run | LogPart) -> dict[str, Any]:
 def outlined(run: Run) -> dict[str, Any]:
     """Return a run as lists have it."""
     return {name: value for name, value in shown(run).items() if name != 'resources'}
+
+
+def migration_outlined(found: Migration) -> dict[str, Any]:
+    """Return a migration as lists have it."""
+    left_out = ('plan', 'rejects')
+    return {name: value for name, value in shown(found).items() if name not in left_out}
 
 
 def _json(value: Any) -> Any:
@@ -59,6 +67,26 @@ def run(req: falcon.Request, resp: falcon.Response, platform: Platform, begun: R
     resp.location = f'/v1/runs/{begun.id}'
     resp.media = shown(begun)
     if seconds and begun.has_ended:
+        resp.set_header('Preference-Applied', f'wait={seconds}')
+        return
+    resp.status = HTTPStatus.ACCEPTED
+    resp.retry_after = '1'
+
+
+def migration(
+    req: falcon.Request, resp: falcon.Response, platform: Platform, found: Migration
+) -> None:
+    """Answer a migration of which a run was begun, as `run` does."""
+    caller = reading.caller(req)
+    seconds = reading.wait_seconds(req)
+    if seconds:
+        platform.wait(caller, found.run, seconds)
+        # One that is abandoned is gone by then.
+        with suppress(NotFoundError):
+            found = platform.migrations.one(caller, found.id)
+    resp.location = f'/v1/migrations/{found.id}'
+    resp.media = shown(found)
+    if seconds and found.has_ended:
         resp.set_header('Preference-Applied', f'wait={seconds}')
         return
     resp.status = HTTPStatus.ACCEPTED

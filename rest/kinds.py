@@ -28,7 +28,8 @@ KINDS = {
         HTTPStatus.UNPROCESSABLE_ENTITY, 'the `Idempotency-Key` was used for another request'
     ),
     'not-found': Kind(
-        HTTPStatus.NOT_FOUND, 'there is no such program, stack or run, or it is not for you'
+        HTTPStatus.NOT_FOUND,
+        'there is no such program, stack, run or migration, or it is not for you',
     ),
     'forbidden': Kind(HTTPStatus.FORBIDDEN, 'your role or your programs do not allow it'),
     'name-taken': Kind(HTTPStatus.CONFLICT, 'there is a stack of this name'),
@@ -41,6 +42,9 @@ KINDS = {
     'protected': Kind(HTTPStatus.CONFLICT, 'the stack is protected'),
     'preview-outdated': Kind(
         HTTPStatus.CONFLICT, 'the stack or its program has changed since the preview'
+    ),
+    'wrong-state': Kind(
+        HTTPStatus.CONFLICT, 'the migration is not at the point where this can be done'
     ),
     'changed': Kind(
         HTTPStatus.PRECONDITION_FAILED, 'the stack has another version than `If-Match` names'

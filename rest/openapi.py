@@ -36,6 +36,7 @@ PROGRAM_NAME = _in_path('name', 'Of the program.')
 STACK_NAME = _in_path('name', 'Of the stack.')
 SITE_ID = _in_path('id', 'Of the site.')
 RUN_ID = _in_path('id', 'Of the run.')
+MIGRATION_ID = _in_path('id', 'Of the migration.')
 
 PREFER = _in_header(
     'Prefer',
@@ -50,7 +51,7 @@ KEY = _in_header(
 )
 
 ETAG = {'description': 'The version.', 'required': True, 'schema': {'pattern': '^"[0-9]+"$'}}
-LOCATION = {'description': 'The run.', 'required': True, 'schema': STRING}
+LOCATION = {'description': 'The run, or the migration.', 'required': True, 'schema': STRING}
 APPLIED = {'description': 'How long it would be waited.', 'required': True, 'schema': STRING}
 LINK = {'description': 'The next page, with `rel="next"`; missing at the end.', 'schema': STRING}
 LOG_NEXT = {'description': '`next` of plain text.', 'schema': COUNT}
@@ -84,6 +85,23 @@ def paths() -> dict[str, Any]:
         '/v1/runs/{id}': _looks('One run, ended or not.', _ref('Run'), [RUN_ID]),
         '/v1/runs/{id}/cancel': {'post': _cancels()},
         '/v1/runs/{id}/log': _log(),
+        '/v1/migrations': {
+            **_lists('Your migrations, newest first.', 'MigrationOutline', parameters.MIGRATIONS),
+            'post': _migrates(),
+        },
+        '/v1/migrations/{id}': _migration(),
+        '/v1/migrations/{id}/run': {'post': _goes_on('Do what the plan says.')},
+        '/v1/migrations/{id}/cancel': {
+            'post': operation(
+                'Cancel what is done with a migration; it can be resumed.',
+                {'202': _json(_ref('Migration'))},
+                [MIGRATION_ID],
+                problems=[*NAMED, '408', '409', '411'],
+            )
+        },
+        '/v1/migrations/{id}/resume': {
+            'post': _goes_on('Go on where the last run has ended.', parameters.RESUMPTION)
+        },
         '/sites': _sites(),
         '/sites/{id}': _site(),
         kinds.PATH: _kinds(),
@@ -203,14 +221,43 @@ def _site() -> dict[str, Any]:
     }
 
 
+def _migrates() -> dict[str, Any]:
+    described = operation(
+        'Move tables from one database to another, or plan that.',
+        _begun('Migration'),
+        [PREFER, KEY],
+        problems=[*BODY, '404', '409'],
+    )
+    return {**described, **_body('NewMigration')}
+
+
+def _migration() -> dict[str, Any]:
+    abandon = operation(
+        'Abandon a migration: remove what there is of it in the target, and forget it.',
+        {**_begun('Migration'), '204': answer({})},
+        [MIGRATION_ID, *parameters.ABANDONMENT, PREFER, KEY],
+        problems=[*NAMED, '400', '409'],
+    )
+    return {**_looks('One migration.', _ref('Migration'), [MIGRATION_ID]), 'delete': abandon}
+
+
+def _goes_on(summary: str, given: Sequence[Schema] = ()) -> dict[str, Any]:
+    return operation(
+        summary,
+        _begun('Migration'),
+        [MIGRATION_ID, *given, PREFER, KEY],
+        problems=[*NAMED, '400', '408', '409', '411'],
+    )
+
+
 def _kinds() -> dict[str, Any]:
     page = answer({'text/html': {'schema': STRING}})
     return {'get': operation('The kinds of error, which `type` leads to.', {'200': page})}
 
 
-def _begun() -> dict[str, Any]:
+def _begun(what: str = 'Run') -> dict[str, Any]:
     """Return the answers of what begins a run: it ended within the wait, or goes on."""
-    run = _ref('Run')
+    run = _ref(what)
     return {
         '200': _json(run, {'Location': LOCATION, 'Preference-Applied': APPLIED}),
         '202': _json(run, {'Location': LOCATION, 'Retry-After': RETRY_AFTER}),

@@ -9,7 +9,7 @@ from typing import Any
 import falcon
 
 from rest.errors import invalid
-from rest.schemas import BOOLEAN, OPERATION, STATE_OF_RUN, STATE_OF_STACK, STRING, Schema
+from rest.schemas import ANY_OPERATION, BOOLEAN, STATE_OF_RUN, STATE_OF_STACK, STRING, Schema
 from stacks import flaws
 
 Parameter = dict[str, Any]
@@ -30,7 +30,7 @@ _PAGE = [
     ),
     _query('cursor', 'Where to go on: `next` of the page before.', STRING),
 ]
-_OPERATION = _query('operation', 'Only runs of this operation.', OPERATION)
+_OPERATION = _query('operation', 'Only runs of this operation.', ANY_OPERATION)
 _RUN_STATE = _query('state', 'Only runs in this state.', STATE_OF_RUN)
 _QUEUE = _query(
     'queue', 'Whether to wait for the run that is in the way.', {**BOOLEAN, 'default': False}
@@ -55,6 +55,21 @@ DELETION = [
 REVEAL = [{**_query('output', 'The name of the output.', STRING), 'required': True}]
 HISTORY = [_OPERATION, _RUN_STATE, *_PAGE]
 RUNS = [_query('stack', 'Only runs of this stack.', STRING), *HISTORY]
+MIGRATIONS = [*_PAGE]
+RESUMPTION = [
+    _query(
+        'allow_rejects',
+        'How many rows may be left out from now on; as before if it is not given.',
+        {'type': 'integer', 'minimum': 0, 'maximum': 10_000},
+    )
+]
+ABANDONMENT = [
+    _query(
+        'forget',
+        'Whether the target is left alone, with what there may be in it.',
+        {**BOOLEAN, 'default': False},
+    )
+]
 LOG = [
     _query(
         'offset',

@@ -7,6 +7,7 @@ from typing import Any
 import falcon
 
 from rest import errors, kinds
+from rest.migrations import Migrations, OneMigration
 from rest.programs import OneProgram, Programs
 from rest.runs import OneRun, Runs, RunsOfStack
 from rest.sites import OneSite, Sites
@@ -30,6 +31,11 @@ def mount(app: falcon.App[Any, Any], platform: Platform) -> None:
     app.add_route('/v1/runs/{id}', one_run)
     app.add_route('/v1/runs/{id}/cancel', one_run, suffix='cancel')
     app.add_route('/v1/runs/{id}/log', one_run, suffix='log')
+    one_migration = OneMigration(platform)
+    app.add_route('/v1/migrations', Migrations(platform))
+    app.add_route('/v1/migrations/{id}', one_migration)
+    for each in ('run', 'cancel', 'resume'):
+        app.add_route(f'/v1/migrations/{{id}}/{each}', one_migration, suffix=each)
     app.add_route('/sites', Sites(platform))
     app.add_route('/sites/{id}', OneSite(platform))
     app.add_route(kinds.PATH, kinds.Page())

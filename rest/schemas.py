@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from settings import NAME
-from stacks.records import OPERATIONS, RUN_STATES, STACK_STATES
+from stacks.records import OF_MIGRATIONS, OPERATIONS, RUN_STATES, STACK_STATES
 
 Schema = dict[str, Any]
 
@@ -17,6 +17,8 @@ VALUES: Schema = {'type': 'object', 'description': 'By name; secrets are `[secre
 STATE_OF_RUN: Schema = {'enum': list(RUN_STATES)}
 STATE_OF_STACK: Schema = {'enum': list(STACK_STATES)}
 OPERATION: Schema = {'enum': list(OPERATIONS)}
+# Of runs, which migrations have as well.
+ANY_OPERATION: Schema = {'enum': [*OPERATIONS, *OF_MIGRATIONS]}
 
 
 def or_null(schema: Schema) -> Schema:
@@ -121,20 +123,21 @@ RESOURCE = record(
         ),
     },
 )
+ERROR: Schema = or_null(
+    record(
+        'Why it failed; null when nothing did.',
+        message=STRING,
+        resource=or_null(STRING),
+        detail=or_null(STRING),
+    )
+)
 _OUTLINE: dict[str, Schema] = {
     'id': STRING,
     'stack': STRING,
     'program': STRING,
-    'operation': OPERATION,
+    'operation': ANY_OPERATION,
     'state': STATE_OF_RUN,
-    'error': or_null(
-        record(
-            'Why it failed; null when nothing did.',
-            message=STRING,
-            resource=or_null(STRING),
-            detail=or_null(STRING),
-        )
-    ),
+    'error': ERROR,
     'changes': {
         'type': 'object',
         'description': 'How many resources were, or would be, created, updated and so on.',
@@ -209,6 +212,100 @@ NEW_RUN = closed(
     required=['operation'],
 )
 
+_NOTE = record(
+    'How something differs in the target.',
+    level={'enum': ['same', 'widened', 'lost', 'refused']},
+    text=STRING,
+)
+_PLAN = {
+    'type': 'object',
+    'description': 'What will be done: tables with their columns and types, DDL, notes on what is '
+    'widened, lost or refused, rows, bytes and seconds as far as they can be told.',
+    'required': ['source', 'target', 'schema', 'tables', 'notes', 'seconds', 'replaced'],
+    'properties': {
+        'source': STRING,
+        'target': STRING,
+        'schema': STRING,
+        'tables': {'type': 'array', 'items': {'type': 'object'}},
+        'notes': {'type': 'array', 'items': _NOTE},
+        'seconds': {'type': 'number'},
+        'replaced': {'type': 'array', 'items': STRING},
+    },
+}
+_REJECT = record(
+    'A row that was left out, by the value that does not fit.',
+    table=STRING,
+    key=STRING,
+    column=STRING,
+    value=STRING,
+    reason=STRING,
+)
+_MIGRATION_OUTLINE: dict[str, Schema] = {
+    'id': STRING,
+    'run': {**STRING, 'description': 'Its last run, of which operation, state and error are.'},
+    'operation': {'enum': list(OF_MIGRATIONS)},
+    'state': STATE_OF_RUN,
+    'source': {**STRING, 'description': 'Without its password; `stack NAME` for one of a stack.'},
+    'target': STRING,
+    'tables': {'type': 'array', 'items': STRING, 'description': 'Only these; empty: all.'},
+    'schema': {**STRING, 'description': 'Of the target.'},
+    'replace': BOOLEAN,
+    'allow_rejects': COUNT,
+    'progress': or_null(
+        record(
+            'How far it is in its step.',
+            step=STRING,
+            rows=COUNT,
+            total=COUNT,
+            rate={'type': 'number', 'description': 'Rows a second.'},
+            seconds_left={'type': ['number', 'null']},
+        )
+    ),
+    'rows': or_null({**COUNT, 'description': 'How many were moved, once all is done.'}),
+    'backup': or_null({**STRING, 'description': 'The schema with the tables that were replaced.'}),
+    'error': ERROR,
+    'caller': {**STRING, 'description': 'Who asked for it.'},
+    'cancel_requested': BOOLEAN,
+    'created_at': TIME,
+    'started_at': or_null(TIME),
+    'ended_at': or_null(TIME),
+}
+MIGRATION_OUTLINE = record('A migration, without its plan and rejects.', **_MIGRATION_OUTLINE)
+MIGRATION = record(
+    'Tables on their way from one database to another.',
+    plan=or_null(_PLAN),
+    rejects={'type': 'array', 'items': _REJECT},
+    **_MIGRATION_OUTLINE,
+)
+_END = closed(
+    'A database: its `url`, with the password in it, or the `stack` whose output `url` it is.',
+    {'url': {**STRING, 'writeOnly': True}, 'stack': STRING},
+    required=[],
+)
+NEW_MIGRATION = closed(
+    'Tables to move.',
+    {
+        'source': _END,
+        'target': _END,
+        'tables': {'type': 'array', 'items': STRING, 'description': 'Only these; empty: all.'},
+        'schema': {**STRING, 'description': 'Of the target; `public` if none is named.'},
+        'source_schema': {**STRING, 'description': 'Of a PostgreSQL source; as above.'},
+        'types': {
+            'type': 'object',
+            'description': 'Types of the target by `table.column`, where you choose them.',
+            'additionalProperties': STRING,
+        },
+        'zero_dates_are_null': {**BOOLEAN, 'description': "MySQL's 0000-00-00."},
+        'replace': {
+            **BOOLEAN,
+            'description': 'Whether tables of the same names are moved into a backup schema.',
+        },
+        'allow_rejects': {**COUNT, 'description': 'How many rows that do not fit are left out.'},
+        'plan': {**BOOLEAN, 'description': 'Whether only a plan is made, and nothing is moved.'},
+    },
+    required=['source', 'target'],
+)
+
 SITE_ID: Schema = {**STRING, 'pattern': f'^{NAME.pattern}$'}
 CONTENT: Schema = {**STRING, 'description': 'The page, as HTML or text.'}
 SITE = record(
@@ -235,6 +332,9 @@ COMPONENTS = {
     'StackResources': STACK_RESOURCES,
     'Revealed': REVEALED,
     'NewRun': NEW_RUN,
+    'Migration': MIGRATION,
+    'MigrationOutline': MIGRATION_OUTLINE,
+    'NewMigration': NEW_MIGRATION,
     'Site': SITE,
     'Sites': SITES,
     'NewSite': NEW_SITE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stacks.errors import ForbiddenError
-from stacks.records import Caller
+from stacks.records import OF_MIGRATIONS, Caller
 
 
 def insist_on_role(caller: Caller, role: str) -> None:
@@ -23,3 +23,10 @@ def insist_on_owner(caller: Caller, owner: str) -> None:
     insist_on_role(caller, 'user')
     if caller.name != owner and not caller.may('operator'):
         raise ForbiddenError(f'This stack belongs to {owner}.')
+
+
+def may_see_run(caller: Caller, operation: str, program: str, asked_by: str) -> bool:
+    """Tell whether the caller may see a run: of a program that is for it, or its own migration."""
+    if operation in OF_MIGRATIONS:
+        return caller.name == asked_by or caller.may('operator')
+    return caller.may_use(program)

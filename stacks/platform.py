@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 import audit
 import durations
-from settings import MOST_WAITING, NAME, Settings
-from stacks import editing, permissions, quotas, submission
+from settings import MOST_WAITING, Settings
+from stacks import cursors, editing, permissions, quotas, submission
 from stacks.catalogue import Catalogue
 from stacks.errors import ConflictError, Flaw, InvalidError, NotFoundError
+from stacks.migrating.migrations import Migrations
 from stacks.ordering import Ordering, insist_on_version, visible
 from stacks.records import ACTIVE, QUEUED, Caller, ListedStack, LogPart, Page, Run, Stack
 from stacks.requests import NewRun, NewStack, RunFilter, StackFilter
@@ -30,8 +31,6 @@ from stacks.vault import Vault
 
 # Of runs; another text is none, and databases need not be asked.
 RUN_ID = re.compile('[a-z0-9_]{1,40}')
-# Of a run's number, as large as databases have them.
-MOST_DIGITS = 9
 # Seconds between two looks at a run that another host may do.
 LOOK_EVERY = 0.25
 
@@ -66,6 +65,9 @@ class Platform:
         """
         self.catalogue = catalogue
         self.sessions = Sessions(lambda: records().database)
+        self.migrations = Migrations(
+            settings, lambda: records().database, lambda: records().vault, bell
+        )
         self._settings = settings
         self._records = records
         self._bell = bell
@@ -114,7 +116,7 @@ class Platform:
         Raises InvalidError when the cursor is none.
         """
         permissions.insist_on_role(caller, 'reader')
-        after = _name(cursor)
+        after = cursors.name(cursor)
         with self._records().database.reading() as connection:
             found = stacks.page(connection, where, caller.programs, limit + 1, after)
         is_more = len(found) > limit
@@ -223,10 +225,13 @@ class Platform:
         Raises InvalidError when the cursor is none.
         """
         permissions.insist_on_role(caller, 'reader')
-        before = _number(cursor)
+        before = cursors.number(cursor)
+        whose = None if caller.may('operator') else caller.name
         with self._records().database.reading() as connection:
             found = runs.page(
-                connection, where, caller.programs, limit + 1, before, is_brief=is_brief
+                *(connection, where, caller.programs, limit + 1, before),
+                is_brief=is_brief,
+                whose=whose,
             )
         is_more = len(found) > limit
         items = [runs.shown(row) for row in found[:limit]]
@@ -338,23 +343,6 @@ class Platform:
 def _visible_run(connection: sa.Connection, caller: Caller, run_id: str) -> Row:
     permissions.insist_on_role(caller, 'reader')
     row = runs.by_id(connection, run_id) if RUN_ID.fullmatch(run_id) else None
-    if row is None or not caller.may_use(row.program):
+    if row is None or not permissions.may_see_run(caller, row.operation, row.program, row.caller):
         raise NotFoundError('There is no run of this id.')
     return row
-
-
-def _number(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    _insist_on_cursor(cursor.isascii() and cursor.isdigit() and len(cursor) <= MOST_DIGITS)
-    return int(cursor)
-
-
-def _name(cursor: str | None) -> str:
-    _insist_on_cursor(cursor is None or NAME.fullmatch(cursor))
-    return cursor or ''
-
-
-def _insist_on_cursor(holds: object) -> None:
-    if not holds:
-        raise InvalidError([Flaw('/cursor', 'must be a `next` of an earlier answer')])

@@ -11,6 +11,8 @@ from typing import Any, Generic, Protocol, TypeVar
 PREVIEW, UPDATE, REFRESH, DESTROY = OPERATIONS = ('preview', 'update', 'refresh', 'destroy')
 # Those that look at, or apply, what the program makes of its inputs.
 TAKES_INPUTS = (PREVIEW, UPDATE)
+# What is done with a migration, which is a run as those are, but of no stack.
+PLAN, MIGRATE, ABANDON = OF_MIGRATIONS = ('plan', 'migrate', 'abandon')
 # Why there is a run that nobody asked for.
 EXPIRED, SCHEDULED = 'expired', 'drift check'
 # Of a run. Those after the second have ended.
@@ -110,6 +112,47 @@ class Run:
     @property
     def has_ended(self) -> bool:
         """Whether nothing of this changes any more."""
+        return self.state in ENDED
+
+
+@dataclass(frozen=True)
+class Migration:
+    """Tables on their way from one database to another.
+
+    run: the id of its last run; operation, state, error and the times but the first are that one's.
+    source, target: without passwords; `stack NAME` where it is the database of a stack.
+    plan: as migrations.plans has it; None before it was made, and in lists.
+    progress: `{"step", "rows", "total", "rate", "seconds_left"}`; None before it began.
+    rejects: what was left out, each `{"table", "key", "column", "value", "reason"}`; empty
+        in lists.
+    rows: how many were moved, once all is done. backup: the schema with what was replaced.
+    """
+
+    id: str
+    run: str
+    operation: str
+    state: str
+    source: str
+    target: str
+    tables: list[str]
+    schema: str
+    replace: bool
+    allow_rejects: int
+    plan: dict[str, Any] | None
+    progress: dict[str, Any] | None
+    rejects: list[dict[str, Any]]
+    rows: int | None
+    backup: str | None
+    error: dict[str, Any] | None
+    caller: str
+    cancel_requested: bool
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing of this changes until somebody asks for more."""
         return self.state in ENDED
 
 

@@ -58,6 +58,38 @@ class NewRun:
 
 
 @dataclass(frozen=True)
+class End:
+    """One end of a migration: a URL, or the name of a stack whose secret output `url` is it."""
+
+    url: str | None = None
+    stack: str | None = None
+
+
+@dataclass(frozen=True)
+class NewMigration:
+    """Tables to move from one database to another.
+
+    tables: only these; none: all. schema: of the target. source_schema: of a PostgreSQL source.
+    types: by `table.column`, those of the target that the caller chooses.
+    replace: whether tables of the same names are moved into a backup schema.
+    allow_rejects: how many rows may be left out because they do not fit.
+    plan: whether only a plan is made, and nothing is moved.
+    """
+
+    source: End
+    target: End
+    tables: tuple[str, ...] = ()
+    schema: str = 'public'
+    source_schema: str = 'public'
+    types: tuple[tuple[str, str], ...] = ()
+    zero_dates_are_null: bool = False
+    replace: bool = False
+    allow_rejects: int = 0
+    plan: bool = False
+    key: Key | None = None
+
+
+@dataclass(frozen=True)
 class StackFilter:
     """Which stacks; None: whichever. text: of which their name or description has something."""
 

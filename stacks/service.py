@@ -11,6 +11,7 @@ from servers.servers import Servers
 from settings import Settings
 from stacks.catalogue import Catalogue
 from stacks.errors import UnavailableError
+from stacks.migrating.migrator import Migrator
 from stacks.operation.engines import Engines
 from stacks.operation.operator import Operator
 from stacks.platform import Platform, Records
@@ -117,7 +118,14 @@ class Service:
     def _serve(self, records: Records, here: Presence) -> None:
         """Have runs done until the service ends."""
         operator = Operator(self._settings, self._catalogue, records.vault, self._servers)
-        dispatcher = Dispatcher(self._settings, records.database, here, operator, self._bell)
+        dispatcher = Dispatcher(
+            self._settings,
+            records.database,
+            here,
+            operator,
+            self._bell,
+            migrator=Migrator(self._settings, records.vault),
+        )
         housekeeping = Housekeeping(self._settings, records.database, operator.snapshots)
         keeper = Keeper(records.database, here, dispatcher, housekeeping, self._bell)
         self._dispatcher = dispatcher

@@ -104,14 +104,18 @@ class Flaky(Database):
 class Doer:
     """A service over a site's records: its workers and its keeper."""
 
-    def __init__(self, site: Site, operator: FakeOperator, name: str = 'me') -> None:
+    def __init__(
+        self, site: Site, operator: FakeOperator, name: str = 'me', migrator: Any = None
+    ) -> None:
         state = site.settings.state_dir
         self.site = site
         self.operator = operator
         self.database = Flaky(site.database.engine)
         self.presence = FilePresence(state / 'services', name)
         given: Any = operator
-        self.dispatcher = Dispatcher(site.settings, self.database, self.presence, given, site.bell)
+        self.dispatcher = Dispatcher(
+            *(site.settings, self.database, self.presence, given, site.bell), migrator=migrator
+        )
         housekeeping = Housekeeping(site.settings, self.database, Snapshots(state / 'programs'))
         self.keeper = Keeper(self.database, self.presence, self.dispatcher, housekeeping, site.bell)
 

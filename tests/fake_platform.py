@@ -19,6 +19,7 @@ from stacks.errors import (
     NotFoundError,
     UnavailableError,
 )
+from stacks.permissions import may_see_run
 from stacks.platform import Platform
 from stacks.programs import Program
 from stacks.records import (
@@ -35,6 +36,7 @@ from stacks.records import (
 from stacks.requests import Key, NewRun, NewStack, RunFilter, StackFilter
 from stacks.sessions import Sessions, fingerprint
 from tests import fake_records
+from tests.fake_migrations import FakeMigrations
 from tests.fake_records import NOW, RESOURCE, expiry, is_time
 
 # What null makes of what cannot be missing.
@@ -79,12 +81,23 @@ class FakePlatform(Platform):
         self.revealed: Any = 'revealed'
         self.ttl = ''
         self.sessions = FakeSessions()
+        self.migrations = FakeMigrations(self)
         self.logs: dict[str, str] = {}
         self._stacks: dict[str, Stack] = {}
         self._runs: dict[str, Run] = {}
         self._keys: dict[tuple[str, str], tuple[str, str]] = {}
         # Runs whose stacks are gone.
         self._left: set[str] = set()
+
+    def begin_migration(self, caller: Caller, migration: str, operation: str) -> Run:
+        """Begin a run of a migration."""
+        self.answer()
+        run = fake_records.new_migration_run(
+            f'run_{len(self._runs) + 1:04}', caller, migration, operation
+        )
+        self._runs[run.id] = fake_records.running(run)
+        self.logs[run.id] = f'{run.operation} begins\n'
+        return self._runs[run.id]
 
     def create(self, caller: Caller, request: NewStack) -> Run:
         if known := self._known(caller, request.key):
@@ -104,13 +117,13 @@ class FakePlatform(Platform):
     def stacks(
         self, caller: Caller, where: StackFilter, limit: int, cursor: str | None
     ) -> Page[Stack]:
-        self._answer()
+        self.answer()
         usable = (each for each in self._stacks.values() if caller.may_use(each.program))
         found = {each.name: each for each in usable if _fits(each, where)}
-        return _page(dict(sorted(found.items())), limit, cursor)
+        return page(dict(sorted(found.items())), limit, cursor)
 
     def stack(self, caller: Caller, name: str) -> Stack:
-        self._answer()
+        self.answer()
         found = self._stacks.get(name)
         if found is None or not caller.may_use(found.program):
             raise NotFoundError('There is no stack of this name.')
@@ -135,7 +148,7 @@ class FakePlatform(Platform):
         return self.revealed
 
     def seconds_of_updates(self, caller: Caller, program: str, limit: int) -> list[float]:
-        self._answer()
+        self.answer()
         return []
 
     @property
@@ -193,19 +206,19 @@ class FakePlatform(Platform):
         *,
         is_brief: bool = False,
     ) -> Page[Run]:
-        self._answer()
+        self.answer()
         found = [
             replace(each, resources=[])
             for each in reversed(self._runs.values())
-            if caller.may_use(each.program) and _fits(each, where)
+            if _may_see(caller, each) and _fits(each, where)
         ]
         kept = (each for each in found if not (where.is_kept and each.id in self._left))
-        return _page({each.id: each for each in kept}, limit, cursor)
+        return page({each.id: each for each in kept}, limit, cursor)
 
     def run(self, caller: Caller, run_id: str) -> Run:
-        self._answer()
+        self.answer()
         found = self._runs.get(run_id)
-        if found is None or not caller.may_use(found.program):
+        if found is None or not _may_see(caller, found):
             raise NotFoundError('There is no such run.')
         return found
 
@@ -288,12 +301,13 @@ class FakePlatform(Platform):
         found = (each for each in self._runs.values() if each.stack == name)
         return next((each for each in found if each.state in ACTIVE), None)
 
-    def _answer(self) -> None:
+    def answer(self) -> None:
+        """Raise UnavailableError while it is down."""
         if self.is_down:
             raise UnavailableError('The database does not answer.', retry_after=7)
 
     def _known(self, caller: Caller, key: Key | None) -> Run | None:
-        self._answer()
+        self.answer()
         if key is None or (caller.name, key.text) not in self._keys:
             return None
         fingerprint, run = self._keys[caller.name, key.text]
@@ -332,7 +346,11 @@ def _fits(record: Stack | Run, where: StackFilter | RunFilter) -> bool:
     return all(value in (None, getattr(record, name)) for name, value in wanted.items())
 
 
-def _page(found: Mapping[str, Item], limit: int, cursor: str | None) -> Page[Item]:
+def _may_see(caller: Caller, run: Run) -> bool:
+    return may_see_run(caller, run.operation, run.program, run.caller)
+
+
+def page(found: Mapping[str, Item], limit: int, cursor: str | None) -> Page[Item]:
     """Return a part of what there is; a cursor is the key of the last item before it."""
     keys = [None, *found]
     if cursor not in keys:

@@ -75,6 +75,31 @@ def new_run(id: str, caller: Caller, stack: Stack, request: NewRun) -> Run:
     )
 
 
+def new_migration_run(id: str, caller: Caller, migration: str, operation: str) -> Run:
+    """Return a run of a migration, as it waits to begin."""
+    return Run(
+        id=id,
+        stack='',
+        program='',
+        digest='',
+        operation=operation,
+        state='queued',
+        caller=caller.name,
+        reason='',
+        accept=False,
+        preview=None,
+        inputs={'migration': migration},
+        error=None,
+        resources=[],
+        changes={},
+        attempts=0,
+        cancel_requested=False,
+        created_at=NOW,
+        started_at=None,
+        ended_at=None,
+    )
+
+
 def running(run: Run) -> Run:
     """Return a run as it begins."""
     return replace(run, state='running', attempts=1, started_at=NOW)

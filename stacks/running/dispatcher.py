@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
@@ -17,16 +18,19 @@ import metrics
 from audit import current_caller
 from settings import CANCEL_GRACE, Settings
 from stacks.errors import UnavailableError
+from stacks.migrating.account import Account
+from stacks.migrating.migrator import Migrator
 from stacks.moments import now
 from stacks.operation.course import Course
 from stacks.operation.engines import Engines, OwnedEngine
 from stacks.operation.operator import Operator
 from stacks.operation.stopping import Stop
 from stacks.operation.task import Outcome
-from stacks.records import DESTROY, FAILED, INTERRUPTED, own_error
-from stacks.running import running_run
+from stacks.records import DESTROY, FAILED, INTERRUPTED, OF_MIGRATIONS, own_error
+from stacks.running import running_migration, running_run
 from stacks.running.presence import Presence
-from stacks.running.running_run import LostError, RunningRun
+from stacks.running.running_migration import RunningMigration
+from stacks.running.running_run import LostError, RunningRun, StackRun
 from stacks.running.waiting import Bell
 from stacks.store import runs, stacks
 from stacks.store.database import Database
@@ -56,6 +60,8 @@ class Dispatcher:
         presence: Presence,
         operator: Operator,
         bell: Bell,
+        *,
+        migrator: Migrator,
     ) -> None:
         """Take what they work with.
 
@@ -66,12 +72,16 @@ class Dispatcher:
         self._presence = presence
         self.engines = Engines(settings)
         self._operator = operator
+        self._migrator = migrator
         self._bell = bell
         self._draining = threading.Event()
         self._drained_at = 0.0
         # By thread, the run that it has taken; and whether one may be taken that nobody heard of.
         self._taken: dict[int, str] = {}
         self._may_have_more = False
+        # The threads that do migrations. These take long, so one thread is left for stacks.
+        self._migrating: set[int] = set()
+        self._most_migrating = max(1, settings.workers - 1)
         self._taking = threading.Lock()
         # By thread: a run that another service took over may come back before it has stopped here.
         self._running: dict[int, RunningRun] = {}
@@ -151,13 +161,17 @@ class Dispatcher:
                 raise
             if row is not None:
                 self._taken[threading.get_ident()] = row.id
+                if row.operation in OF_MIGRATIONS:
+                    self._migrating.add(threading.get_ident())
             return row
 
     def _take(self) -> Row | None:
         with self._database.writing() as connection:
             row = self._unheard_of(connection)
             self._may_have_more = row is not None
-            row = row or runs.claim(connection, self._presence.name)
+            is_full = len(self._migrating) >= self._most_migrating
+            without = OF_MIGRATIONS if is_full else ()
+            row = row or runs.claim(connection, self._presence.name, without)
             if self._draining.is_set():
                 # It may be one that was just put off here. It is not taken after all.
                 raise UnavailableError('The service is shutting down.')
@@ -174,7 +188,9 @@ class Dispatcher:
     def _do(self, row: Row) -> None:
         current_caller.set(row.caller)
         try:
-            if not self._is_refused(row):
+            if row.operation in OF_MIGRATIONS:
+                self._migrate(row)
+            elif not self._is_refused(row):
                 with self.engines.lease(row.program, row.stack) as engine:
                     self._do_with(engine, row)
         except LostError:
@@ -188,6 +204,7 @@ class Dispatcher:
         finally:
             self._running.pop(threading.get_ident(), None)
             self._taken.pop(threading.get_ident(), None)
+            self._migrating.discard(threading.get_ident())
             self._bell.ring()
 
     def _is_refused(self, row: Row) -> bool:
@@ -202,16 +219,32 @@ class Dispatcher:
     def _do_with(self, engine: OwnedEngine, row: Row) -> None:
         task = self._stored(lambda connection: running_run.begin(connection, row))
         course = self._operator.course(task, row.log_size)
+        run = StackRun(row, task, course, Stop(engine.interrupt))
+        self._follow(run, lambda: self._operator.perform(task, engine, course, run.stop))
+
+    def _migrate(self, row: Row) -> None:
+        job = self._stored(lambda connection: running_migration.begin(connection, row))
+        course = self._migrator.course(job, row.log_size)
+        # It has no engine: it looks by itself whether it is to stop.
+        run = RunningMigration(row, job, Account(), course, Stop(lambda: False))
+        keep = functools.partial(self._stored, run.keep)
+        self._follow(
+            run,
+            lambda: self._migrator.perform(job, run.account, course, run.stop, keep),
+        )
+
+    def _follow(self, run: RunningRun, perform: Callable[[], Outcome]) -> None:
+        """Do a run, which others see meanwhile, and store how it ended."""
+        row, course = run.row, run.course
         if row.attempts > 1:
             course.line(f'Attempt {row.attempts} of {MOST_ATTEMPTS} to do this run.')
-        run = RunningRun(row, task, course, Stop(engine.interrupt))
         if row.cancel:
             # Acknowledged by a service that died: it must not depend on when the keeper looks.
             run.stop.cancel(row.cancel)
         self._running[threading.get_ident()] = run
         absences = self._database.absences
         try:
-            outcome = self._operator.perform(task, engine, course, run.stop)
+            outcome = perform()
         finally:
             run.stop.end()
         if outcome.state == FAILED and row.attempts < MOST_ATTEMPTS:
@@ -227,7 +260,7 @@ class Dispatcher:
             connection.execute(sa.select(1))
         if self._database.absences == absences and not outcome.may_pass:
             return outcome
-        course.line('The engine or the database was away: this run is done again.')
+        course.line('The engine or a database was away: this run is done again.')
         return replace(outcome, state='')
 
     def _end(self, connection: sa.Connection, run: RunningRun, outcome: Outcome) -> str:
@@ -259,9 +292,14 @@ class Dispatcher:
                 logger.warning('the database is waited for: %s', error)
 
 
+def subject(row: Row) -> str:
+    """Return the name of what a run is about: a stack, or a migration."""
+    return str(row.stack or row.inputs['plain'].get('migration', ''))
+
+
 def _tell(row: Row, state: str) -> None:
     """Note and count how a run has ended; nothing where it is to be done again."""
-    audit.note(row.stack, row.operation, state or 'put off')
+    audit.note(subject(row), row.operation, state or 'put off')
     if state:
         metrics.OPERATIONS.labels(row.operation, state).inc()
 

@@ -9,11 +9,12 @@ import sqlalchemy as sa
 
 import durations
 from settings import Settings
+from stacks.migrating import reach
 from stacks.moments import now
 from stacks.operation.snapshots import Snapshots
 from stacks.records import DESTROY, EXPIRED, REFRESH, SCHEDULED
 from stacks.sessions import LONGEST, LONGEST_IDLE
-from stacks.store import runs, sessions, stacks
+from stacks.store import migrations, runs, sessions, stacks
 from stacks.store.database import Database
 from stacks.store.stacks import Row
 from stacks.submission import queue_run
@@ -81,10 +82,13 @@ class Housekeeping:
         with self._database.writing() as connection:
             self._remove_old(connection)
             digests = stacks.digests(connection)
+            known = migrations.ids(connection)
+        reach.remove_copies_but(self._settings, known)
         self._snapshots.remove_all_but(digests)
 
     def _remove_old(self, connection: sa.Connection) -> None:
         runs.remove_ended(connection, now() - durations.parse(self._settings.run_retention))
+        migrations.remove_old(connection)
         runs.remove_keys(connection, now() - KEYS_KEPT)
         sessions.remove_old(connection, now() - LONGEST, now() - LONGEST_IDLE)
 

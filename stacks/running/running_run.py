@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -132,16 +133,14 @@ def _digest_of(connection: sa.Connection, preview: str | None) -> str:
     return row.digest if row else ''
 
 
-class RunningRun:
+class RunningRun(ABC):
     """A run under way; one thread does it, another one stores how far it is."""
 
-    def __init__(self, row: Row, task: Task, course: Course, stop: Stop) -> None:
+    def __init__(self, row: Row, course: Course, stop: Stop) -> None:
         self.row = row
-        self.task = task
         self.course = course
         self.stop = stop
         self._log_size: int = row.log_size
-        self._stored: list[dict[str, Any]] = row.resources
         # Of the log: taken from the course, and not known to be stored.
         self._text = ''
         self._storing = threading.Lock()
@@ -158,6 +157,50 @@ class RunningRun:
         finally:
             self._storing.release()
 
+    @abstractmethod
+    def _store(self, database: Database) -> None:
+        """Store what is new."""
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Store nothing else in the body, which stores the end, and may try so several times."""
+        with self._storing:
+            self._text += self.course.take_log(is_last=True)
+            yield
+
+    @abstractmethod
+    def end(self, connection: sa.Connection, outcome: Outcome) -> None:
+        """Store how it ended, in all places at once.
+
+        Raises LostError when another service does the run now.
+        """
+
+    def put_off(self, connection: sa.Connection, attempts: int) -> None:
+        """Put the run back into the queue, with its log so far.
+
+        Raises LostError when another service does the run now.
+        """
+        self._write(connection)
+        runs.requeue(connection, self.row.id, attempts)
+
+    def _write(self, connection: sa.Connection, **values: Any) -> int:
+        """Change the run, and return how long its log is."""
+        end = self._log_size + len(self._text.encode())
+        if not runs.change(connection, self.row.id, self.row.executor, log_size=end, **values):
+            raise LostError
+        if self._text:
+            logs.append(connection, self.row.id, self._log_size, self._text)
+        return end
+
+
+class StackRun(RunningRun):
+    """A run of a stack."""
+
+    def __init__(self, row: Row, task: Task, course: Course, stop: Stop) -> None:
+        super().__init__(row, course, stop)
+        self.task = task
+        self._stored: list[dict[str, Any]] = row.resources
+
     def _store(self, database: Database) -> None:
         resources = self.course.resources()
         self._text += self.course.take_log()
@@ -167,18 +210,7 @@ class RunningRun:
                 end = self._write(connection, resources=resources, changes=changes)
             self._log_size, self._text, self._stored = end, '', resources
 
-    @contextmanager
-    def ending(self) -> Iterator[None]:
-        """Store nothing else in the body, which stores the end, and may try so several times."""
-        with self._storing:
-            self._text += self.course.take_log(is_last=True)
-            yield
-
     def end(self, connection: sa.Connection, outcome: Outcome) -> None:
-        """Store how it ended, in all places at once.
-
-        Raises LostError when another service does the run now.
-        """
         stack = stacks.by_name(connection, self.row.stack, lock=True)
         if stack is None:
             raise LostError
@@ -197,23 +229,6 @@ class RunningRun:
             stacks.change(connection, stack.id, **self._changes(stack, outcome))
             if found := self.course.inventory:
                 inventories.replace(connection, stack.id, self._clean(found))
-
-    def put_off(self, connection: sa.Connection, attempts: int) -> None:
-        """Put the run back into the queue, with its log so far.
-
-        Raises LostError when another service does the run now.
-        """
-        self._write(connection)
-        runs.requeue(connection, self.row.id, attempts)
-
-    def _write(self, connection: sa.Connection, **values: Any) -> int:
-        """Change the run, and return how long its log is."""
-        end = self._log_size + len(self._text.encode())
-        if not runs.change(connection, self.row.id, self.row.executor, log_size=end, **values):
-            raise LostError
-        if self._text:
-            logs.append(connection, self.row.id, self._log_size, self._text)
-        return end
 
     def _changes(self, stack: Row, outcome: Outcome) -> dict[str, Any]:
         """Return what changes of a stack that stays."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from stacks.inputs import NONE
 from stacks.moments import aware, now
-from stacks.records import ACTIVE, QUEUED, RUNNING, SUCCEEDED, UPDATE, Run
+from stacks.records import ACTIVE, OF_MIGRATIONS, QUEUED, RUNNING, SUCCEEDED, UPDATE, Run
 from stacks.requests import RunFilter
 from stacks.store.stacks import Row, is_equal, shown_inputs
 from stacks.store.tables import keys, log_parts, runs, stacks
@@ -40,6 +40,14 @@ def active(connection: sa.Connection, stack_id: int) -> list[Row]:
     return list(connection.execute(query))
 
 
+def active_migrations(connection: sa.Connection, caller: str) -> int:
+    """Return how many runs of migrations of a caller have not ended."""
+    query = sa.select(sa.func.count()).where(
+        runs.c.caller == caller, runs.c.state.in_(ACTIVE), runs.c.operation.in_(OF_MIGRATIONS)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def page(
     connection: sa.Connection,
     where: RunFilter,
@@ -48,16 +56,21 @@ def page(
     before: int | None,
     *,
     is_brief: bool = False,
+    whose: str | None = None,
 ) -> list[Row]:
     """Return runs, the newest first, without what is long; those before a number.
 
     programs: those whose runs are wanted; None for all.
     is_brief: whether their inputs are left out too.
+    whose: the one whose runs of migrations are wanted beside them; None for everybody's.
     """
     left_out = LONGER if is_brief else LONG
     columns = [column for column in runs.c if column.name not in left_out]
     query = sa.select(*columns).order_by(runs.c.number.desc()).limit(limit)
-    query = query if programs is None else query.where(runs.c.program.in_(programs))
+    of_migration = runs.c.operation.in_(OF_MIGRATIONS)
+    of_stacks = sa.true() if programs is None else runs.c.program.in_(programs)
+    mine = sa.true() if whose is None else runs.c.caller == whose
+    query = query.where(sa.or_(sa.and_(~of_migration, of_stacks), sa.and_(of_migration, mine)))
     if before is not None:
         query = query.where(runs.c.number < before)
     for column, value in (
@@ -99,8 +112,10 @@ def has_queued(connection: sa.Connection) -> bool:
     return connection.execute(query).first() is not None
 
 
-def claim(connection: sa.Connection, executor: str) -> Row | None:
+def claim(connection: sa.Connection, executor: str, without: Collection[str] = ()) -> Row | None:
     """Take the run that has waited longest and whose stack has none before it; None without one.
+
+    without: operations of which none is taken.
 
     Two that take the same are told apart by the index of one running run for each stack, or by
     the row's lock.
@@ -113,7 +128,7 @@ def claim(connection: sa.Connection, executor: str) -> Row | None:
     )
     query = (
         sa.select(runs)
-        .where(runs.c.state == QUEUED, is_next)
+        .where(runs.c.state == QUEUED, is_next, runs.c.operation.not_in(without))
         .order_by(runs.c.number)
         .limit(1)
         .with_for_update(skip_locked=True, of=runs)

@@ -108,6 +108,31 @@ log_parts = sa.Table(
     sa.Column('text', sa.Text, nullable=False),
 )
 
+# Tables on their way from one database to another. run_id: the last run.
+# source, target: as people may see them. secret: the URLs of both, as the vault made them; none
+# once all is done. wishes: what was asked for, with the names of stacks that the URLs are of.
+# is_begun: whether there may be something of it in the target.
+# result: what it has brought, which is stored before the last trace of it goes from the target.
+migrations = sa.Table(
+    'migrations',
+    metadata,
+    sa.Column('number', sa.Integer, primary_key=True),
+    sa.Column('id', sa.String(40), nullable=False, unique=True),
+    sa.Column('run_id', sa.String(40), nullable=False, index=True),
+    sa.Column('caller', sa.String(60), nullable=False, index=True),
+    sa.Column('source', sa.Text, nullable=False),
+    sa.Column('target', sa.Text, nullable=False),
+    sa.Column('wishes', sa.JSON, nullable=False),
+    sa.Column('secret', sa.JSON, nullable=False),
+    sa.Column('is_begun', sa.Boolean, nullable=False, default=False),
+    sa.Column('plan', sa.JSON(none_as_null=True)),
+    sa.Column('progress', sa.JSON(none_as_null=True)),
+    sa.Column('rejects', sa.JSON, nullable=False, default=list),
+    sa.Column('result', sa.JSON(none_as_null=True)),
+    sa.Column('created_at', sa.DateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 # What was asked for under an Idempotency-Key, and the run that came of it.
 keys = sa.Table(
     'keys',

@@ -9,7 +9,7 @@ import api as real
 import basic_pulumi
 from settings import Settings
 from stacks.catalogue import Catalogue
-from stacks.requests import NewStack
+from stacks.requests import End, NewMigration, NewStack
 from tests.fake_platform import FakePlatform
 from tests.rest_client import ANN
 
@@ -22,4 +22,9 @@ for name in STACKS:
     run = platform.create(ANN, NewStack(program.name, name, {'request': 'uuid'}))
     if name in STACKS[::2]:
         platform.end(run.id)
+for number in range(len(STACKS)):
+    wish = NewMigration(End(url='sqlite:///a.db'), End(stack='a'), plan=number % 2 == 0)
+    migration = platform.migrations.create(ANN, wish)
+    if number % 3:
+        platform.end(migration.run)
 api = real.create_app(settings=settings, platform=platform)

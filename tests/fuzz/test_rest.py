@@ -16,16 +16,18 @@ from tests.service import Service, serving
 
 # Per operation.
 BOUNDED, WHOLE = 10, 300
+NUMBERS = range(1, len(STACKS) + 1)
 # What is there.
+IDS = [f'{kind}_{number:04}' for kind in ('run', 'mig') for number in NUMBERS]
 CONFIG = f"""
 [dictionaries]
 stacks = {{ values = {json.dumps(list(STACKS))} }}
-runs = {{ values = {json.dumps([f'run_{number + 1:04}' for number in range(len(STACKS))])} }}
+ids = {{ values = {json.dumps(IDS)} }}
 programs = {{ values = ["passwords", "burner-program"] }}
 
 [parameters]
 "path.name" = {{ dictionary = "stacks", probability = 0.8 }}
-"path.id" = {{ dictionary = "runs", probability = 0.8 }}
+"path.id" = {{ dictionary = "ids", probability = 0.8 }}
 "body.program" = {{ dictionary = "programs", probability = 0.8 }}
 """
 

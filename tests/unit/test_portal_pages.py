@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from portal import rendering
-from stacks.requests import StackFilter
+from stacks.requests import End, NewMigration, StackFilter
 from tests.portal_client import Browser, Page, run_of
 from tests.rest_client import make_platform
 from web.tokens import LOCAL, digest
@@ -55,6 +55,14 @@ def test_outdated_preview(browser: Browser) -> None:
     assert 'Update web' not in page.text
     late = browser.send('/stacks/web/runs', {'operation': 'update', 'preview': run})
     assert late.status_code == 409
+
+
+def test_run_of_migration(browser: Browser) -> None:
+    """The run of a migration is in the list, and has a page, as others are."""
+    wish = NewMigration(End(url='sqlite:///a.db'), End(stack='web'))
+    found = browser.platform.migrations.create(LOCAL, wish)
+    assert 'a migration' in browser.page('/runs').text
+    assert f'Migrate {found.id}' in browser.page(f'/runs/{found.run}').text
 
 
 def test_form_with_errors(browser: Browser) -> None:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from infra import durations, settings
 from infra.errors import AnswerError, NotFoundError, UnavailableError, UnreachableError
-from infra.records import Json, LogPart, Program, Run, Stack, StackResource, objects
+from infra.records import (
+    Json,
+    LogPart,
+    Migration,
+    Program,
+    Run,
+    Stack,
+    StackResource,
+    objects,
+)
 from infra.transport import Request, Transport
 from infra.waiting import Surroundings, Wait
 
@@ -23,7 +32,7 @@ MERGE_PATCH = 'application/merge-patch+json'
 FULL = 20 * 1024
 
 
-def _nothing(run: Run) -> None:
+def _nothing(found: object) -> None:
     """Take notice of nothing."""
 
 
@@ -277,6 +286,81 @@ class Client:
             if found.cancel_requested or found.has_ended:
                 return found
             raise
+
+    def migrate(
+        self,
+        source: str,
+        *,
+        stack: str | None = None,
+        url: str | None = None,
+        tables: Sequence[str] = (),
+        schema: str | None = None,
+        replace: bool = False,
+        allow_rejects: int = 0,
+        plan: bool = False,
+    ) -> Migration:
+        """Move tables from one database to another; return the migration as it begins.
+
+        source: the url of a SQLite, PostgreSQL, MariaDB or MySQL, with the password in it.
+        stack, url: the target: a stack that is a PostgreSQL, or the url of one.
+        tables: only these; none: all. schema: of the target.
+        replace: whether tables of the same names are moved into a backup schema.
+        allow_rejects: how many rows may be left out because they do not fit.
+        plan: only plan it; `run_migration` does what the plan says.
+        """
+        target = {key: value for key, value in (('stack', stack), ('url', url)) if value}
+        body: Json = {'source': {'url': source}, 'target': target, 'tables': list(tables)}
+        more = {'schema': schema, 'replace': replace, 'allow_rejects': allow_rejects, 'plan': plan}
+        body |= {key: value for key, value in more.items() if value}
+        return Migration.of(self._transport.order('POST', '/v1/migrations', body))
+
+    def migrations(self) -> Iterator[Migration]:
+        """Yield your migrations, the newest first, without plans and rejects."""
+        return self._listed('/v1/migrations', {}, Migration.of)
+
+    def migration(self, migration: str) -> Migration:
+        """Return a migration."""
+        return Migration.of(self._transport.get(_path('migrations', migration)))
+
+    def run_migration(self, migration: str) -> Migration:
+        """Do what the plan of a migration says; return it as it begins."""
+        return Migration.of(self._transport.order('POST', _path('migrations', migration, 'run')))
+
+    def resume_migration(self, migration: str, *, allow_rejects: int | None = None) -> Migration:
+        """Go on with a migration that has failed or was cancelled; return it as it begins.
+
+        allow_rejects: how many rows may be left out from now on; None: as before.
+        """
+        path = _path('migrations', migration, 'resume')
+        return Migration.of(
+            self._transport.order('POST', path, query={'allow_rejects': allow_rejects})
+        )
+
+    def abandon_migration(self, migration: str, *, forget: bool = False) -> Migration | None:
+        """Remove what there is of a migration in the target, and then the migration itself.
+
+        forget: whether the target is left alone.
+        Returns it as that begins; None where it is gone at once.
+        """
+        query = {'forget': 'true' if forget else None}
+        said = self._transport.order('DELETE', _path('migrations', migration), query=query)
+        return Migration.of(said) if said else None
+
+    def wait_for_migration(
+        self,
+        migration: Migration,
+        timeout: float | None = None,
+        on_change: Callable[[Migration], None] = _nothing,
+    ) -> Migration:
+        """Wait until the run of a migration has ended, however it did; return it as `wait` does."""
+        wait = Wait(migration.run, timeout, self._around)
+        path = _path('migrations', migration.id)
+        while True:
+            found = Migration.of(wait.answer(lambda seconds: self._once(path, seconds)))
+            on_change(found)
+            if found.has_ended:
+                return found
+            wait.rest()
 
     def _once(self, path: str, seconds: float, query: Mapping[str, int] | None = None) -> Json:
         """Return what is at a path, for a wait, which asks again itself."""

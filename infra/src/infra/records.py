@@ -255,6 +255,107 @@ class Run:
 
 
 @dataclass(frozen=True)
+class MoveProgress:
+    """How far a migration is in a step of it; seconds_left: None where nobody knows."""
+
+    step: str
+    rows: int
+    total: int
+    rate: float
+    seconds_left: float | None
+
+    @classmethod
+    def of(cls, said: Json) -> MoveProgress:
+        """Return what the service says; raises AnswerError."""
+        left = said.get('seconds_left')
+        rate = said.get('rate')
+        return cls(
+            step=_get(said, 'step', str),
+            rows=_get(said, 'rows', int),
+            total=_get(said, 'total', int),
+            rate=rate if isinstance(rate, int | float) else 0.0,
+            seconds_left=left if isinstance(left, int | float) else None,
+        )
+
+
+@dataclass(frozen=True)
+class Migration:
+    """Tables on their way from one database to another.
+
+    run: the id of its last run, of which operation, state and error are.
+    operation: `plan`, `migrate` or `abandon`.
+    plan: None before it was made, and in lists. rejects: empty in lists.
+    rows: how many were moved, once all is done. backup: the schema with what was replaced.
+    """
+
+    id: str
+    run: str
+    operation: str
+    state: str
+    source: str
+    target: str
+    plan: Json | None
+    progress: MoveProgress | None
+    rejects: tuple[Json, ...]
+    rows: int | None
+    backup: str | None
+    error: RunError | None
+    caller: str
+    created_at: datetime
+    ended_at: datetime | None
+    json: Json = _json()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing of this changes until somebody asks for more."""
+        return self.ended_at is not None
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether its last run has ended, and well."""
+        return self.state == SUCCEEDED
+
+    @property
+    def refusals(self) -> list[str]:
+        """What stands in the way of its plan, each with its place."""
+        return [f'{where}: {text}' for where, level, text in self.notes if level == 'refused']
+
+    @property
+    def notes(self) -> list[tuple[str, str, str]]:
+        """What its plan says of differences: where, `widened`, `lost` or `refused`, and why."""
+        plan = self.plan or {}
+        found = _notes('database', plan)
+        for table in objects(plan, 'tables'):
+            found += _notes(str(table.get('name')), table)
+            for column in objects(table, 'columns'):
+                found += _notes(f'{table.get("name")}.{column.get("name")}', column)
+        return found
+
+    @classmethod
+    def of(cls, said: Json) -> Migration:
+        """Return what the service says; raises AnswerError."""
+        error, progress = _maybe(said, 'error', dict), _maybe(said, 'progress', dict)
+        return cls(
+            id=_get(said, 'id', str),
+            run=_get(said, 'run', str),
+            operation=_get(said, 'operation', str),
+            state=_get(said, 'state', str),
+            source=_get(said, 'source', str),
+            target=_get(said, 'target', str),
+            plan=_maybe(said, 'plan', dict),
+            progress=None if progress is None else MoveProgress.of(progress),
+            rejects=tuple(objects(said, 'rejects')),
+            rows=_maybe(said, 'rows', int),
+            backup=_maybe(said, 'backup', str),
+            error=None if error is None else _run_error(error),
+            caller=_get(said, 'caller', str),
+            created_at=_moment(_get(said, 'created_at', str)),
+            ended_at=_maybe_moment(said, 'ended_at'),
+            json=said,
+        )
+
+
+@dataclass(frozen=True)
 class LogPart:
     """Some of a run's log.
 
@@ -296,6 +397,11 @@ def objects(said: Json, name: str) -> list[Json]:
     if isinstance(found, list) and all(isinstance(each, dict) for each in found):
         return found
     raise _unlike(name)
+
+
+def _notes(where: str, said: Json) -> list[tuple[str, str, str]]:
+    found = objects(said, 'notes')
+    return [(where, str(each.get('level')), str(each.get('text'))) for each in found]
 
 
 def _drift(said: Json) -> Drift:

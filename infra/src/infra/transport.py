@@ -34,6 +34,7 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 8.0
 # A service that wants to be left alone for longer is told to the caller.
 LONGEST_RETRY_AFTER = 60.0
+NO_CONTENT = 204
 PASSING = (UnreachableError, UnavailableError)
 
 Json = dict[str, Any]
@@ -173,6 +174,8 @@ class Transport:
     def _content(self, answer: requests.Response) -> Json:
         if answer.is_redirect:
             raise self._elsewhere(answer.headers['Location'])
+        if answer.status_code == NO_CONTENT:
+            return {}
         said = _json_of(answer)
         if answer.ok:
             if not isinstance(said, dict):

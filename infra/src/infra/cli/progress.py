@@ -28,6 +28,9 @@ class Progress:
     def take(self, run: Run) -> None:
         """This is how it is."""
 
+    def note(self, step: str, told: str) -> None:
+        """Something else is at this step, and that is what there is to tell of it."""
+
     def lost(self, error: InfraError, seconds: float) -> None:
         """The service does not answer; it is asked again in some seconds."""
 
@@ -42,9 +45,10 @@ class Lines(Progress):
         self._clock = clock
         self._told: set[tuple[str, str]] = set()
         self._begun = self._spoken = clock()
+        self._step = ''
 
     def begin(self, run: Run) -> None:
-        self._say(f'{words.DOING.get(run.operation, run.operation)} {run.stack} ({run.id})')
+        self._say(f'{words.doing(run)} ({run.id})')
 
     def take(self, run: Run) -> None:
         # What a preview finds is in the table that comes of it.
@@ -55,6 +59,11 @@ class Lines(Progress):
                 self._say(f'  {_resource(each)}')
         if self._clock() - self._spoken >= SILENCE and not run.has_ended:
             self._say(f'  still {run.state}, {durations.text(self._clock() - self._begun)}')
+
+    def note(self, step: str, told: str) -> None:
+        if step != self._step or self._clock() - self._spoken >= SILENCE:
+            self._say(f'  {text.one_line(told)}')
+        self._step = step
 
     def lost(self, error: InfraError, seconds: float) -> None:
         self._say(f'  {text.one_line(_lost(error, seconds))}')
@@ -76,7 +85,10 @@ class Redrawn(Progress):
         counted = f'{done} resource{"" if done == 1 else "s"} done'
         state = 'it waits for its turn' if run.state == 'queued' else counted
         took = durations.text(self._clock() - self._begun)
-        self._draw(f'{words.DOING.get(run.operation, run.operation)} {run.stack}: {state}, {took}')
+        self._draw(f'{words.doing(run)}: {state}, {took}')
+
+    def note(self, step: str, told: str) -> None:
+        self._draw(f'{told}, {durations.text(self._clock() - self._begun)}')
 
     def lost(self, error: InfraError, seconds: float) -> None:
         self._draw(_lost(error, seconds))

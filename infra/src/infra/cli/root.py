@@ -12,7 +12,16 @@ from typing import NoReturn
 import click
 
 from infra.cli import codes, failures
-from infra.cli.commands import access, completion, operations, programs, runs, stacks, up
+from infra.cli.commands import (
+    access,
+    completion,
+    migrating,
+    operations,
+    programs,
+    runs,
+    stacks,
+    up,
+)
 from infra.cli.context import Context
 from infra.errors import InfraError
 from infra.version import __version__
@@ -40,6 +49,7 @@ for each in (
     *operations.COMMANDS,
     *stacks.COMMANDS,
     *runs.COMMANDS,
+    *migrating.COMMANDS,
     *access.COMMANDS,
     *completion.COMMANDS,
 ):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from infra.cli import codes, progress, words
 from infra.cli.context import Context
 from infra.cli.failures import Ended
 from infra.errors import InfraError, WaitTimeoutError
 from infra.records import Run
+
+Awaited = TypeVar('Awaited')
 
 # Seconds after a Ctrl-C in which another one asks to cancel the run.
 TWICE = 2.0
@@ -49,7 +52,7 @@ def ended(context: Context, run: Run, timeout: int | None) -> Run:
     return interruptible(context, run.id, wait)
 
 
-def interruptible(context: Context, run: str, wait: Callable[[], Run]) -> Run:
+def interruptible(context: Context, run: str, wait: Callable[[], Awaited]) -> Awaited:
     """Return what a wait for a run returns.
 
     Raises Ended at Ctrl-C; a second one soon afterwards asks the service to cancel the run.

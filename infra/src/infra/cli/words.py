@@ -31,6 +31,9 @@ DOING = {
     'update': 'Updating',
     'refresh': 'Refreshing',
     'destroy': 'Destroying',
+    'plan': 'Planning',
+    'migrate': 'Migrating',
+    'abandon': 'Abandoning',
 }
 
 
@@ -78,11 +81,25 @@ def difference(each: Difference) -> str:
     return f'{each.path}: {change}{" (forces the replacement)" if each.replaces else ""}'
 
 
+def subject_of(run: Run) -> str:
+    """Return what a run is about: its stack, or its migration."""
+    given = run.json.get('inputs')
+    of_migration = given.get('migration') if isinstance(given, dict) else None
+    return run.stack or str(of_migration or 'a migration')
+
+
+def doing(run: Run) -> str:
+    """Return what a run does, as long as it does."""
+    return f'{DOING.get(run.operation, run.operation)} {subject_of(run)}'
+
+
 def end_of(run: Run) -> str:
     """Return what became of a run that has ended, and how to learn more where it was no success."""
-    subject = f'The {run.operation} of {run.stack}'
+    subject = f'The {run.operation} of {subject_of(run)}'
     if run.has_succeeded:
-        return f'{subject} has succeeded: {counted_of(run)}.'
+        # What it has come to is the migration's to tell.
+        told = f': {counted_of(run)}' if run.stack else ''
+        return f'{subject} has succeeded{told}.'
     words = f'{subject} {"has failed" if run.state == "failed" else f"was {run.state}"}'
     if run.error:
         where = f', at {run.error.resource}' if run.error.resource else ''
