@@ -17,6 +17,8 @@ from tests.service import Service, serving
 PATIENCE = 120.0
 # What no answer, log, table or command line may have in it.
 TOKEN = 'planted-value-7319'
+# By which the log of a run tells that the engine has heard a cancel.
+HEARD = '^C received; cancelling.'
 
 
 class Client:

@@ -12,7 +12,7 @@ import pytest
 from stacks.store.database import FILE
 from tests.faults.held import await_that
 from tests.paths import ROOT
-from tests.platform import TOKEN, Client, Site, inputs, platform
+from tests.platform import HEARD, TOKEN, Client, Site, inputs, platform
 from tests.service import serving
 
 # How a program may end before its time, and what is told of it.
@@ -133,6 +133,7 @@ def test_cancelled_in_mid_update(site: Site) -> None:
     run = site.client.create('slowly', inputs('one', 'two'))
     await_file(site.files / 'waiting-create')
     site.client.order('POST', f'/runs/{run["id"]}/cancel')
+    await_that(lambda: HEARD in site.client.log(run))
     slow.unlink()
     assert site.client.ended(run)['state'] == 'cancelled'
     assert 'Stopped; what was made so far is kept in the state.' in site.client.log(run)

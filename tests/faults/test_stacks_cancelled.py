@@ -10,11 +10,10 @@ import pytest
 
 from tests.faults.held import await_that
 from tests.faults.lasting import DIED, Lasting, lasting
-from tests.platform import inputs
+from tests.platform import HEARD, inputs
 
 Run = dict[str, Any]
 # What the engine says when a wish to cancel has come to it.
-HEARD = '^C received; cancelling.'
 
 
 @pytest.fixture(scope='module')
