@@ -119,6 +119,7 @@ class Clients:
             self.acknowledged.append(answer.json()['id'])
 
 
+@pytest.mark.slow
 def test_random_deaths(
     shared: Cluster,
     rounds: Rounds,
