@@ -27,6 +27,8 @@ class Client:
     def __init__(self, url: str, token: str = '') -> None:
         self._url = url + '/v1'
         self._session = requests.Session()
+        # One that the service closes, being idle, just as it is used again would be an error.
+        self._session.headers['Connection'] = 'close'
         if token:
             self._session.headers['Authorization'] = f'Bearer {token}'
 
