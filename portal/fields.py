@@ -96,11 +96,14 @@ def fields(program: Program, values: Mapping[str, Any], is_new: bool) -> list[Fi
             value = None
         each.kind, each.is_json = _fitting(each.kind, value)
         each.options = _options(schema, value)
-        size = len(quote_plus(str(shown(each.kind, value))))
-        if not is_new and name in values and _is_kept(schema, value, size > room):
-            each.kept = _kept_words(each.kind, value)
+        filled = shown(each.kind, value)
+        size = len(quote_plus(str(filled)))
+        is_long = len(str(filled)) > LONGEST_SHOWN or size > room
+        is_secret = each.kind == 'secret' and value == SECRET
+        if not is_new and name in values and (is_secret or is_long):
+            each.kept = _kept_words(filled)
         else:
-            each.value = shown(each.kind, value)
+            each.value = filled
             room -= size
         found.append(each)
     return found
@@ -257,16 +260,10 @@ def _options(schema: Mapping[str, Any], value: Any) -> list[Option]:
     return found
 
 
-def _is_kept(schema: Mapping[str, Any], value: Any, is_beyond: bool) -> bool:
-    is_long = len(str(shown(kind(schema), value))) > LONGEST_SHOWN
-    return value == SECRET if schema.get('writeOnly') else is_long or is_beyond
-
-
-def _kept_words(kind: str, value: Any) -> str:
-    if kind == 'secret':
-        return 'Set. Leave empty to keep it.'
-    size = len(str(shown(kind, value)))
-    return f'Set, {size:,} characters. Leave empty to keep it.'
+def _kept_words(filled: Any) -> str:
+    # Of a secret, nothing is filled in.
+    size = f', {len(filled):,} characters' if filled else ''
+    return f'Set{size}. Leave empty to keep it.'
 
 
 PARSERS: dict[str, Callable[[str], Any]] = {

@@ -146,6 +146,7 @@ def test_flaws() -> None:
         ({'type': 'array', 'items': {'type': 'string'}}, ['a\nb', ' c ', '']),
         ({'type': 'array', 'items': {'type': 'string'}}, [1, None]),
         ({'type': 'array', 'items': {'type': 'string'}}, 'no list'),
+        ({'type': 'array', 'items': {'type': 'string'}}, 5),
     ],
 )
 def test_nothing_is_lost(schema: dict[str, Any], value: Any) -> None:
