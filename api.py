@@ -257,8 +257,9 @@ def main() -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, httpd.stop)
         print(f'Serving on port {httpd.server_port}...', flush=True)
-        host = f'[{settings.host}]' if ':' in settings.host else settings.host
-        print(f'Open http://{host}:{httpd.server_port}/portal in a browser', flush=True)
+        print(
+            f'Open http://{settings.url_host}:{httpd.server_port}/portal in a browser', flush=True
+        )
         with suppress(KeyboardInterrupt):
             httpd.serve_forever()
     draining.finish()

@@ -19,9 +19,7 @@ except SettingsError as error:
 # State, passphrase and settings are for the owner alone.
 os.umask(0o077)
 
-# An IPv6 address has colons of its own.
-host = f'[{settings.host}]' if ':' in settings.host else settings.host
-bind = f'{host}:{settings.port}'
+bind = f'{settings.url_host}:{settings.port}'
 # Who may say by a header that it speaks for another; nobody may say so where the routes begin.
 forwarded_allow_ips = ','.join(map(str, settings.proxies))
 forwarder_headers = ''

@@ -200,6 +200,11 @@ class Settings:
         """Whether only this machine can reach the service."""
         return _is_loopback(self.host)
 
+    @property
+    def url_host(self) -> str:
+        """HOST as a URL has it: an IPv6 address has colons of its own."""
+        return f'[{self.host}]' if ':' in self.host else self.host
+
     def insist_on_token(self, host: str) -> None:
         """Raise SettingsError when others could reach the service at `host` without a token."""
         if not (_is_loopback(host) or self.needs_token):

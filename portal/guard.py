@@ -10,7 +10,7 @@ import falcon
 from portal import cookies, paths
 from settings import Settings
 from stacks.sessions import Sessions, fingerprint
-from web import access, origin, pages
+from web import access, pages
 from web.identity import Caller
 from web.tokens import LOCAL, Tokens
 
@@ -18,7 +18,7 @@ SIGNED_OUT = 'You are not signed in any more. Sign in in another tab, then send 
 
 
 class Guard:
-    """Lets those look who have signed in, and forms in that were sent from here."""
+    """Lets those look who have signed in."""
 
     def __init__(self, settings: Settings, tokens: Tokens, sessions: Sessions) -> None:
         self._tokens = tokens
@@ -31,7 +31,6 @@ class Guard:
         if req.path.startswith(paths.STATIC):
             return
         resp.cache_control = ['no-store']
-        origin.insist_on_own(req)
         caller = self.caller(req)
         if caller is not None:
             access.admit(req, caller, self._are_named)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,12 @@ def render(req: falcon.Request, resp: falcon.Response, template: str, view: Any)
     )
 
 
+def lead_to(resp: falcon.Response, address: str) -> None:
+    """Answer a form by the page where its reader goes on."""
+    resp.status = HTTPStatus.SEE_OTHER
+    resp.location = address
+
+
 def moment(value: datetime) -> str:
     """Return a moment for people, with its zone."""
     return value.astimezone(timezone.utc).strftime('%Y-%m-%d %H:%M UTC')
@@ -41,7 +48,7 @@ def moment(value: datetime) -> str:
 
 def machine(value: datetime) -> str:
     """Return a moment for programs (RFC 3339)."""
-    return value.astimezone(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+    return moments.text(value)
 
 
 def moment_of(text: str) -> datetime:

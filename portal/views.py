@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from portal.fields import Field, Option
@@ -215,7 +215,6 @@ class RunPage:
     outdated: str
     before: str = ''
     after: str = ''
-    links: Sequence[Link] = field(default_factory=list)
 
     @property
     def run(self) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
-from datetime import datetime, timezone
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import falcon
 
 from rest import reading
+from stacks import moments
 from stacks.errors import NotFoundError
 from stacks.platform import Platform
 from stacks.records import Item, LogPart, Migration, Page, Run, Stack
@@ -36,10 +37,7 @@ def migration_outlined(found: Migration) -> dict[str, Any]:
 
 def _json(value: Any) -> Any:
     """Return a value; a time as text (RFC 3339, UTC)."""
-    if not isinstance(value, datetime):
-        return value
-    text = value.astimezone(timezone.utc).isoformat(timespec='milliseconds')
-    return text.replace('+00:00', 'Z')
+    return moments.text(value, 'milliseconds') if isinstance(value, datetime) else value
 
 
 def page(

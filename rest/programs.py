@@ -7,7 +7,6 @@ from typing import Any
 import falcon
 
 from rest import parameters, reading
-from stacks.errors import NotFoundError
 from stacks.platform import Platform
 from stacks.programs import Program
 
@@ -20,10 +19,8 @@ class Programs:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         parameters.read(req, parameters.NONE)
-        may_use = reading.caller(req).may_use
-        found = self._platform.catalogue.programs()
-        items = [shown(program) for program in found if may_use(program.name)]
-        resp.media = {'items': items, 'next': None}
+        found = self._platform.programs(reading.caller(req))
+        resp.media = {'items': [shown(program) for program in found], 'next': None}
 
     on_head = on_get
 
@@ -36,10 +33,7 @@ class OneProgram:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         parameters.read(req, parameters.NONE)
-        program = self._platform.catalogue.program(name)
-        if program is None or not reading.caller(req).may_use(name):
-            raise NotFoundError('There is no program of this name.')
-        resp.media = shown(program)
+        resp.media = shown(self._platform.program(reading.caller(req), name))
 
     on_head = on_get
 

@@ -23,6 +23,12 @@ def aware(stored: datetime) -> datetime:
     return stored.replace(tzinfo=timezone.utc)
 
 
+def text(aware_moment: datetime, timespec: str = 'seconds') -> str:
+    """Return a moment in RFC 3339, in UTC; timespec: how fine, as datetime.isoformat has it."""
+    found = aware_moment.astimezone(timezone.utc).isoformat(timespec=timespec)
+    return found.replace('+00:00', 'Z')
+
+
 def moment(text: str) -> datetime:
     """Return a moment in RFC 3339, as the database stores it.
 

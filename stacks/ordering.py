@@ -94,7 +94,7 @@ class Ordering:
             if under_way := [each for each in active if each.operation == DESTROY]:
                 remember(connection, caller.name, request.key, under_way[0].id)
                 return runs.shown(under_way[0])
-            insist_on_unprotected(row)
+            insist_on_unprotected(row.protected)
         insist_on_version(row, request.version)
         insist_on_turn(active, request.queue)
         ordered = self._inputs(connection, row, request, digest)
@@ -246,9 +246,9 @@ def insist_on_version(row: Row, version: int | None) -> None:
         raise ChangedError(f'The stack has changed: its version is {row.version} now.')
 
 
-def insist_on_unprotected(row: Row) -> None:
+def insist_on_unprotected(is_protected: bool) -> None:
     """Raise ConflictError when the stack is protected."""
-    if row.protected:
+    if is_protected:
         raise ConflictError('protected', 'This stack is protected. Take that away first.')
 
 

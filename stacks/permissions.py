@@ -21,8 +21,13 @@ def insist_on_program(caller: Caller, program: str) -> None:
 def insist_on_owner(caller: Caller, owner: str) -> None:
     """Raise ForbiddenError unless a stack is the caller's own, or the caller is an operator."""
     insist_on_role(caller, 'user')
-    if caller.name != owner and not caller.may('operator'):
+    if not may_change(caller, owner):
         raise ForbiddenError(f'This stack belongs to {owner}.')
+
+
+def may_change(caller: Caller, owner: str) -> bool:
+    """Tell whether the caller may do something with a stack of this owner."""
+    return caller.may('operator') or (caller.may('user') and caller.name == owner)
 
 
 def may_see_run(caller: Caller, operation: str, program: str, asked_by: str) -> bool:

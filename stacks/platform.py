@@ -20,6 +20,7 @@ from stacks.catalogue import Catalogue
 from stacks.errors import ConflictError, Flaw, InvalidError, NotFoundError
 from stacks.migrating.migrations import Migrations
 from stacks.ordering import Ordering, insist_on_version, visible
+from stacks.programs import Program
 from stacks.records import ACTIVE, QUEUED, Caller, ListedStack, LogPart, Page, Run, Stack
 from stacks.requests import NewRun, NewStack, RunFilter, StackFilter
 from stacks.running.waiting import Bell
@@ -73,6 +74,20 @@ class Platform:
         self._bell = bell
         self._is_draining = is_draining
         self._waiting = threading.Semaphore(MOST_WAITING)
+
+    def programs(self, caller: Caller) -> list[Program]:
+        """Return the programs that the caller may use, by name."""
+        return [each for each in self.catalogue.programs() if caller.may_use(each.name)]
+
+    def program(self, caller: Caller, name: str) -> Program:
+        """Return a program, available or not.
+
+        Raises NotFoundError, also for what is not for the caller.
+        """
+        program = self.catalogue.program(name)
+        if program is None or not caller.may_use(name):
+            raise NotFoundError('There is no program of this name.')
+        return program
 
     @property
     def usual_ttl(self) -> str:

@@ -52,8 +52,8 @@ class Middleware:
             return
         if self._hosts is not None and _host(req) not in self._hosts:
             raise falcon.HTTPForbidden(description='This Host is not served here.')
-        if not self._tokens.are_needed:
-            # No token keeps others out, and any page in a browser here may send what it likes.
+        if pages.is_page(req.path) or not self._tokens.are_needed:
+            # A browser's cookie goes with what any page of others sends, or no token is needed.
             origin.insist_on_own(req)
         if not pages.is_page(req.path):
             admit(req, self._caller(req), self._are_named)

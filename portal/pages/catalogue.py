@@ -29,8 +29,7 @@ class Catalogue:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         caller = asking.caller(req)
         text = asking.query(req, 'q').strip()
-        usable = [p for p in self._platform.catalogue.programs() if caller.may_use(p.name)]
-        known = sorted(usable, key=lambda program: program.title.lower())
+        known = sorted(self._platform.programs(caller), key=lambda program: program.title.lower())
         groups: dict[str, list[Card]] = {}
         for program in known:
             if text.lower() in f'{program.title} {program.name} {program.description}'.lower():

@@ -13,9 +13,9 @@ import durations
 from portal import fields, rendering
 from portal.fields import Field, Option
 from portal.pages import asking
-from portal.pages.showing import may_change
 from portal.pages.stacks import begin
 from portal.views import FormPage
+from stacks import permissions
 from stacks.errors import (
     ChangedError,
     ConflictError,
@@ -93,9 +93,7 @@ class NewStackForm:
             self._show(req, resp, program, form, wrong)
 
     def _program(self, caller: Caller, name: str) -> Program:
-        program = self._platform.catalogue.program(name)
-        if program is None or not caller.may_use(name):
-            raise NotFoundError('There is no program of this name.')
+        program = self._platform.program(caller, name)
         if program.reason:
             raise NotFoundError(f'This program is not available: {program.reason}.')
         if not caller.may('user'):
@@ -178,7 +176,7 @@ class EditForm:
     def _found(self, caller: Caller, name: str) -> Edited:
         stack = self._platform.stack(caller, name)
         program = self._platform.catalogue.program(stack.program)
-        if not may_change(caller, stack):
+        if not permissions.may_change(caller, stack.owner):
             raise ForbiddenError(f'This stack belongs to {stack.owner}.')
         if program is None or program.reason:
             raise NotFoundError('The program of this stack is not available any more.')

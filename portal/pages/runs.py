@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,8 +12,9 @@ import falcon
 from portal import paths, rendering, words
 from portal.fields import Option
 from portal.pages import asking
-from portal.pages.showing import input_changes, may_change, outputs
+from portal.pages.showing import input_changes, outputs
 from portal.views import InputChange, Progress, Row, RunPage, RunsPage
+from stacks import permissions
 from stacks.errors import NotFoundError
 from stacks.platform import Platform
 from stacks.records import (
@@ -96,7 +96,7 @@ class OneRun:
         stack = self._stack(caller, run)
         progress = _progress(run, log)
         outdated = self._outdated(caller, run) if stack else 'The stack is gone.'
-        is_mine = stack is not None and may_change(caller, stack)
+        is_mine = stack is not None and permissions.may_change(caller, stack.owner)
         view = RunPage(
             progress=progress,
             stack=stack,
@@ -129,8 +129,7 @@ class OneRun:
     def on_post_cancel(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
         asking.form(req)
         self._platform.cancel(asking.caller(req), id)
-        resp.status = HTTPStatus.SEE_OTHER
-        resp.location = paths.run(id)
+        rendering.lead_to(resp, paths.run(id))
 
     def _stack(self, caller: Caller, run: Run) -> Stack | None:
         """Return the stack of a run; None where it is gone, or is another one of the same name."""

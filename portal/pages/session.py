@@ -51,8 +51,7 @@ class Login:
             cookies.write(req, resp, self._sessions.begin(digest(token)))
             audit.note('-', f'sign in as {caller.name}', 'succeeded')
         after = asking.one(form, 'next')
-        resp.status = HTTPStatus.SEE_OTHER
-        resp.location = after if paths.is_ours(after) else PAGES
+        rendering.lead_to(resp, after if paths.is_ours(after) else PAGES)
 
     def _again(
         self,
@@ -77,5 +76,4 @@ class Logout:
         if secret := cookies.read(req):
             self._sessions.end(secret)
         cookies.remove(req, resp)
-        resp.status = HTTPStatus.SEE_OTHER
-        resp.location = paths.LOGIN
+        rendering.lead_to(resp, paths.LOGIN)

@@ -8,17 +8,12 @@ from urllib.parse import urlsplit
 
 from portal.rendering import LONGEST_VALUE, short, text
 from portal.views import InputChange, Shown
-from stacks.operation.marks import SECRET
+from stacks.operation.marks import SECRET, contains
 from stacks.programs import Program
-from stacks.records import Caller, Run, Stack
+from stacks.records import Run, Stack
 
 # Characters of all outputs on a page; of those beyond, how they begin.
 ROOM = 8000
-
-
-def may_change(caller: Caller, stack: Stack) -> bool:
-    """Tell whether somebody may do something with a stack; the platform decides it again."""
-    return caller.may('operator') or (caller.may('user') and caller.name == stack.owner)
 
 
 def outputs(stack: Stack, revealed: tuple[str, Any] | None = None) -> list[Shown]:
@@ -51,7 +46,7 @@ def _shown(name: str, value: Any, room: int) -> Shown:
         name,
         short(value) if is_cut else whole,
         is_cut,
-        _has_secret(value),
+        contains(value, lambda part: part == SECRET),
         not is_cut and _is_link(value),
     )
 
@@ -61,14 +56,6 @@ def input_changes(before: Mapping[str, Any], run: Run) -> list[InputChange]:
     names = dict.fromkeys([*before, *run.inputs])
     pairs = ((name, before.get(name), run.inputs.get(name)) for name in names)
     return [InputChange(*pair) for pair in pairs if pair[1] != pair[2]]
-
-
-def _has_secret(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_secret, value.values()))
-    if isinstance(value, list):
-        return any(map(_has_secret, value))
-    return bool(value == SECRET)
 
 
 def _is_link(value: Any) -> bool:

@@ -12,11 +12,12 @@ import falcon
 from portal import paths, pictures, rendering, words
 from portal.fields import Option
 from portal.pages import asking
-from portal.pages.showing import inputs, may_change, outputs
+from portal.pages.showing import inputs, outputs
 from portal.views import DestroyPage, StackPage, StacksPage
 from stacks import permissions
-from stacks.errors import ConflictError, Flaw, InvalidError
+from stacks.errors import Flaw, InvalidError
 from stacks.moments import aware, now
+from stacks.ordering import insist_on_unprotected
 from stacks.platform import Platform
 from stacks.records import ACTIVE, DESTROY, PREVIEW, REFRESH, STACK_STATES, UPDATE, Caller, Run
 from stacks.requests import NewRun, RunFilter, StackFilter
@@ -126,8 +127,7 @@ class OneStack:
             flaws = [(flaw.pointer[1:], f'This {flaw.detail}.') for flaw in error.flaws]
             self._show(req, resp, name, flaws=flaws)
             return
-        resp.status = HTTPStatus.SEE_OTHER
-        resp.location = paths.stack(name)
+        rendering.lead_to(resp, paths.stack(name))
 
     def _show(
         self,
@@ -156,7 +156,7 @@ class OneStack:
             runs=runs[:RUNS_SHOWN],
             has_more_runs=len(runs) > RUNS_SHOWN,
             plot=_plot(runs),
-            may_change=may_change(caller, stack),
+            may_change=permissions.may_change(caller, stack.owner),
             can_expire_never=stack.expires_at is not None and not self._platform.longest_ttl,
             extensions=self._extensions(),
             flaws=flaws,
@@ -202,8 +202,7 @@ class Destroy:
         caller = asking.caller(req)
         stack = self._platform.stack(caller, name)
         permissions.insist_on_owner(caller, stack.owner)
-        if stack.protected:
-            raise ConflictError('protected', 'This stack is protected. Take that away first.')
+        insist_on_unprotected(stack.protected)
         resources = self._platform.resources(caller, name)
         runs = self._platform.runs(
             caller, RunFilter(stack.name, is_kept=True), 1, None, is_brief=True
@@ -223,8 +222,7 @@ def begin(
     """Have a run begin, and lead to its page; mostly it has ended by then."""
     caller = asking.caller(req)
     run = platform.wait(caller, order(caller).id, SOON)
-    resp.status = HTTPStatus.SEE_OTHER
-    resp.location = paths.run(run.id)
+    rendering.lead_to(resp, paths.run(run.id))
 
 
 def _plot(runs: Sequence[Run]) -> pictures.Plot:

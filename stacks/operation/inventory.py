@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stacks.operation.marks import is_marked, is_secret, name_of
-from stacks.operation.progress import PROVIDER_TYPE, STACK_TYPE
+from stacks.operation.marks import contains, is_marked, is_secret, name_of
+from stacks.operation.progress import STACK_TYPE, is_shown
 
 # What is kept of very large stacks.
 MOST_RESOURCES = 500
@@ -33,19 +33,15 @@ def take(deployment: Mapping[str, Any], encrypt: Callable[[str], str]) -> Invent
     encrypt: makes of a text what may be stored.
     """
     found = [each for each in deployment.get('resources') or [] if not each.get('delete')]
-    shown = [each for each in found if _is_shown(each['type'])]
+    shown = [each for each in found if is_shown(each['type'])]
     known = {each['urn'] for each in shown}
     stack: Mapping[str, Any] = next((e for e in found if e['type'] == STACK_TYPE), {})
     secrets = {
         name: encrypt(json.dumps(_in_clear(value)))
         for name, value in (stack.get('outputs') or {}).items()
-        if _has_secret(value)
+        if contains(value, is_secret)
     }
     return Inventory([_resource(each, known) for each in shown[:MOST_RESOURCES]], secrets)
-
-
-def _is_shown(kind: str) -> bool:
-    return kind != STACK_TYPE and not kind.startswith(PROVIDER_TYPE)
 
 
 def _resource(given: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
@@ -58,14 +54,6 @@ def _resource(given: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
         'parent': parent if parent in known else None,
         'depends_on': [urn for urn in given.get('dependencies') or [] if urn in known],
     }
-
-
-def _has_secret(value: Any) -> bool:
-    if is_secret(value):
-        return True
-    if isinstance(value, dict):
-        return any(map(_has_secret, value.values()))
-    return isinstance(value, list) and any(map(_has_secret, value))
 
 
 def _in_clear(value: Any) -> Any:

@@ -36,6 +36,14 @@ def is_marked(value: Any) -> bool:
     return isinstance(value, Mapping) and SIGNATURE in value
 
 
+def contains(value: Any, is_one: Callable[[Any], bool]) -> bool:
+    """Tell whether a value, or anything in it, is one of those."""
+    if is_one(value):
+        return True
+    parts = value.values() if isinstance(value, dict) else value
+    return isinstance(value, dict | list) and any(contains(part, is_one) for part in parts)
+
+
 def in_words(marked: Mapping[str, Any]) -> str:
     """Return what people see of a marked value."""
     word = WORDS.get(str(marked[SIGNATURE]))

@@ -87,7 +87,7 @@ class Progress:
                 self.changes = {str(getattr(op, 'value', op)): n for op, n in counts.items()}
 
     def _begin(self, step: StepEventMetadata) -> None:
-        if _is_shown(step):
+        if is_shown(step.type):
             operation = PARTS.get(step.op.value, step.op.value)
             known = self._resources.get(step.urn)
             if known is None or (known.is_looked_at and operation != REFRESH):
@@ -119,8 +119,9 @@ class Progress:
             self.failures.append(Failure(urn, text))
 
 
-def _is_shown(step: StepEventMetadata) -> bool:
-    return step.type != STACK_TYPE and not step.type.startswith(PROVIDER_TYPE)
+def is_shown(type: str) -> bool:
+    """Tell whether people see resources of a type: neither the stack itself nor providers."""
+    return type != STACK_TYPE and not type.startswith(PROVIDER_TYPE)
 
 
 def _differences(step: StepEventMetadata, part: str) -> list[Difference]:

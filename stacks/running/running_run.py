@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from stacks import inputs
+from stacks import inputs, moments
 from stacks.moments import aware, now
 from stacks.operation.course import Course
 from stacks.operation.inventory import Inventory
@@ -263,7 +263,7 @@ class StackRun(RunningRun):
     def _drift(self, moment: datetime) -> dict[str, Any]:
         found = [each for each in self.course.progress.resources if each.operation in OUTSIDE]
         return {
-            'checked_at': aware(moment).isoformat(timespec='seconds').replace('+00:00', 'Z'),
+            'checked_at': moments.text(aware(moment)),
             'changes': dict(Counter(each.operation for each in found)),
         }
 
