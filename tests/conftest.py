@@ -71,11 +71,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Have reports say what a test is about; leave what takes minutes out of the bounded form."""
+    """Have reports say what a test is about; leave what takes minutes out of the bounded form.
+
+    Only the bounded form has a limit of time for each test.
+    """
     for item in items:
         assert isinstance(item, pytest.Function)
         item.user_properties.append(('behaviour', item.obj.__doc__ or item.name))
-    if not config.getoption('--whole'):
+    if config.getoption('--whole'):
+        for item in items:
+            item.add_marker(pytest.mark.timeout(0))
+    else:
         long = [item for item in items if takes_long(item)]
         items[:] = [item for item in items if not takes_long(item)]
         config.hook.pytest_deselected(items=long)
