@@ -1,0 +1,103 @@
+"""Making the two wheels out of a finished build of the engine."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from hatchling.builders.wheel import WheelBuilder
+
+from engine.build import ENGINE
+from engine.compiler import Module
+from warm_wheel import bill, contents, licences
+from warm_wheel.contents import EXECUTABLES, HERE
+from warm_wheel.modules import Go, Linked
+from warm_wheel.platforms import platform_of
+
+# All files are dated so, in seconds since 1970: the same contents make the same wheel.
+WHEN = 1_577_836_800
+BILL = 'warm-pulumi.cdx.json'
+HOOK = """
+[tool.hatch.build.targets.wheel]
+sbom-files = ["{bill}"]
+
+[tool.hatch.build.targets.wheel.hooks.custom]
+platform = "{platform}"
+"""
+
+
+def pure(target: Path) -> Path:
+    """Make the wheel without executables in a folder; return it."""
+    with _staged() as folder:
+        return _pack(folder, target)
+
+
+def platform(engine: Path, describe: Callable[[Path], None], target: Path) -> Path:
+    """Make the wheel with the executables of an engine in a folder; return it.
+
+    engine: the folder of a finished build.
+    describe: puts licences and the bill of materials beside what is laid out in a folder.
+
+    Raises WheelError when they cannot go to other machines.
+    """
+    with _staged() as folder:
+        contents.lay_out_executables(engine, ENGINE.fingerprint(), folder)
+        describe(folder)
+        settings = HOOK.format(bill=BILL, platform=platform_of((engine / 'bin').iterdir()))
+        with (folder / 'pyproject.toml').open('a') as file:
+            file.write(settings)
+        (folder / 'hatch_build.py').write_bytes((HERE / 'hatch_build.py').read_bytes())
+        return _pack(folder, target)
+
+
+class Describer:
+    """Says what executables are made of: licences, and a bill of materials."""
+
+    def __init__(self, go: Go, modules: tuple[Module, ...]) -> None:
+        self._go = go
+        self._modules = modules
+
+    def __call__(self, folder: Path) -> None:
+        """Put licences and the bill of materials beside what is laid out in a folder.
+
+        Raises WheelError.
+        """
+        linked: dict[str, Linked] = {}
+        sources: dict[str, Path] = {}
+        for module in self._modules:
+            made = self._linked(module, folder)
+            linked |= made
+            libraries = {each for one in made.values() for each in one.modules}
+            folders = self._go.folders(libraries, module)
+            sources |= {str(each): path for each, path in folders.items()}
+        sources |= dict.fromkeys((f'Go {each.go}' for each in linked.values()), self._go.root())
+        (folder / 'licenses' / 'go-modules.txt').write_text(licences.texts(sources))
+        _write_bill(folder, linked)
+
+    def _linked(self, module: Module, folder: Path) -> dict[str, Linked]:
+        paths = [f'{EXECUTABLES}/bin/{name}' for name in module.executables.values()]
+        return {path: self._go.linked(folder / path) for path in paths}
+
+
+def _write_bill(folder: Path, linked: Mapping[str, Linked]) -> None:
+    about = WheelBuilder(str(folder)).metadata
+    files = contents.files_in(folder)
+    text = bill.bill(about.name, about.version, files, linked, WHEN)
+    (folder / BILL).write_text(text)
+
+
+@contextmanager
+def _staged() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        contents.lay_out_package(Path(name))
+        yield Path(name)
+
+
+def _pack(folder: Path, target: Path) -> Path:
+    # hatchling asks the environment for the date.
+    os.environ['SOURCE_DATE_EPOCH'] = str(WHEN)
+    [made] = WheelBuilder(str(folder)).build(directory=str(target), versions=['standard'])
+    return Path(made)
