@@ -11,7 +11,7 @@ SPREAD := --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder 
 WARM_FAULTS := $(addprefix tests/warm/test_,equality.py random_programs.py surroundings.py ends.py \
 	interrupts.py other_threads.py callbacks.py)
 
-.PHONY: serve test unit lint audit setup faults bench bench-quick pictures
+.PHONY: serve test unit lint audit setup faults bench bench-quick pictures wheel
 
 serve:
 	$(PYTHON) -m setup serving
@@ -44,6 +44,10 @@ bench-quick: setup
 pictures: setup
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-bench.txt
 	$(BIN)/python -m tests.portal.pictures
+
+# `warm_pulumi` for others, into dist/: with the executables in it, and without.
+wheel: setup
+	$(BIN)/python -m warm_wheel
 
 lint: setup
 	$(BIN)/ruff format --check .

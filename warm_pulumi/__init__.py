@@ -7,6 +7,7 @@ from .errors import (
     CommandTimeoutError,
     EngineDiedError,
     EngineStartError,
+    ExecutablesError,
     WarmPulumiError,
 )
 from .pulumi import WarmPulumi
@@ -17,6 +18,7 @@ __all__ = [
     'CommandTimeoutError',
     'EngineDiedError',
     'EngineStartError',
+    'ExecutablesError',
     'WarmPulumi',
     'WarmPulumiError',
     'deadline',

@@ -4,6 +4,7 @@ Failures of a command keep the classes of ``pulumi.automation``. Ours are::
 
     WarmPulumiError
     ├── ClosedError            the WarmPulumi was closed
+    ├── ExecutablesError       there are no executables, or they do not fit together
     ├── EngineStartError       the engine does not start
     ├── EngineDiedError        the engine died while it ran a command (also a CommandError)
     └── CommandTimeoutError    the command did not end in time       (also a CommandError)
@@ -23,6 +24,10 @@ class ClosedError(WarmPulumiError):
 
     def __init__(self) -> None:
         super().__init__('this WarmPulumi is closed')
+
+
+class ExecutablesError(WarmPulumiError):
+    """There is no engine or no CLI, or they are not of the version that this package goes with."""
 
 
 class EngineStartError(WarmPulumiError):

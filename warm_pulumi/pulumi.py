@@ -11,7 +11,7 @@ from pulumi.automation import CommandResult, PulumiCommand
 from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
-from . import programs, providers
+from . import executables, programs, providers
 from .cold import ColdPulumi
 from .deadlines import for_command
 from .engine import Command, Engine
@@ -30,7 +30,8 @@ class WarmPulumi(PulumiCommand):
 
     One engine runs one command at a time: threads that share an instance take turns.
 
-    :param engine: The ``pulumi-warm`` executable.
+    :param engine: The ``pulumi-warm`` executable. Without it and ``cli``: those that came with the
+        wheel, else those on the ``PATH``; ExecutablesError where there are none that fit.
     :param cli: The stock CLI of the same version, for the commands that the engine does not serve.
     :param providers: The providers that are safe to share between commands: they keep nothing and
         read neither credentials nor other settings from the environment.
@@ -47,8 +48,8 @@ class WarmPulumi(PulumiCommand):
 
     def __init__(
         self,
-        engine: str,
-        cli: str,
+        engine: str | None = None,
+        cli: str | None = None,
         *,
         providers: Sequence[str] = ('random',),
         program_host: bool = True,
@@ -60,6 +61,10 @@ class WarmPulumi(PulumiCommand):
         on_start: Callable[[int], object] = lambda pid: None,
         on_end: Callable[[int], object] = lambda pid: None,
     ) -> None:
+        if engine is None or cli is None:
+            if engine != cli:
+                raise TypeError('engine and cli belong together: give both or neither')
+            engine, cli = executables.find(os.environ if environ is None else environ)
         # Without the constructor of the base class, whose one act is to run `pulumi version`.
         self.command = os.path.abspath(cli)
         # For what cannot wait until the engine is free.

@@ -38,9 +38,7 @@ def bill(
     bom = Bom()
     bom.metadata.component = whole
     bom.metadata.timestamp = datetime.fromtimestamp(when, timezone.utc)
-    modules = {
-        module: _module(module) for each in linked.values() for module in _all_of(each)
-    }
+    modules = {module: _module(module) for each in linked.values() for module in _all_of(each)}
     parts = {path: _file(path, file, path in linked) for path, file in files.items()}
     for component in (*modules.values(), *parts.values()):
         bom.components.add(component)
@@ -74,9 +72,7 @@ def _file(path: str, file: Path, is_executable: bool) -> Component:
         name=path,
         type=ComponentType.APPLICATION if is_executable else ComponentType.FILE,
         bom_ref=path,
-        hashes=[
-            HashType(alg=HashAlgorithm.SHA_256, content=sha256(file.read_bytes()).hexdigest())
-        ],
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=sha256(file.read_bytes()).hexdigest())],
     )
 
 

@@ -23,8 +23,7 @@ def lay_out_package(folder: Path) -> None:
     shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=sources)
     shutil.copy(PACKAGE / 'README.md', folder)
     shutil.copy(HERE / 'pyproject.toml', folder)
-    (folder / 'licenses').mkdir()
-    shutil.copy(ROOT / 'LICENSE', folder / 'licenses')
+    shutil.copy(ROOT / 'LICENSE', folder)
 
 
 def lay_out_executables(engine: Path, fingerprint: str, folder: Path) -> None:

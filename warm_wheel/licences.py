@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from pathlib import Path
 
 from warm_wheel.errors import WheelError
@@ -14,6 +15,8 @@ NAMES = re.compile(r'(UN)?LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|PATENTS', re.IGNOR
 OTHERS = re.compile(r'\.(go|json|ya?ml|toml|tmpl|tpl|py|sh|js|png|svg|html)$', re.IGNORECASE)
 # What a module tests itself with is not in an executable.
 LEFT_OUT = {'testdata', 'vendor', 'node_modules', 'examples'}
+# Modules whose licence is only at the head of their sources, and one of these.
+HEADS = {'github.com/pulumi-labs/pulumi-hcl': 'pkg/converter/converter.go'}
 LINE = '=' * 78
 HEAD = """\
 The executables in this package are linked of these Go modules, unchanged. The source of a module is
@@ -31,23 +34,39 @@ def texts(folders: Mapping[str, Path]) -> str:
     """
     owners: dict[str, list[str]] = defaultdict(list)
     for name, folder in sorted(folders.items()):
-        found = list(_files(folder))
-        if not found:
-            raise WheelError(f'{name} has no licence in {folder}, so it cannot go into a wheel.')
-        for file in found:
-            text = file.read_text(encoding='utf-8', errors='replace').strip()
-            # That of a part of it has the part's path.
-            part = file.parent.relative_to(folder).as_posix()
-            owners[text].append(name if part == '.' else f'{name}: {part}')
+        found = {_read(file): _whose(name, file, folder) for file in _files(folder)}
+        for text, owner in (found or _head(name, folder)).items():
+            owners[text].append(owner)
     return HEAD + '\n'.join(_block(names, text) for text, names in owners.items())
 
 
 def _files(folder: Path) -> Iterator[Path]:
     for file in sorted(folder.rglob('*')):
-        inside = file.relative_to(folder)
-        if NAMES.match(file.name) and not OTHERS.search(file.name) and file.is_file():
-            if not LEFT_OUT.intersection(inside.parts):
-                yield file
+        is_named_so = NAMES.match(file.name) and not OTHERS.search(file.name)
+        is_left_out = LEFT_OUT.intersection(file.relative_to(folder).parts)
+        if is_named_so and not is_left_out and file.is_file():
+            yield file
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding='utf-8', errors='replace').strip()
+
+
+def _whose(name: str, file: Path, folder: Path) -> str:
+    """Return the name of a component, with the part of it that a licence is for."""
+    part = file.parent.relative_to(folder).as_posix()
+    return name if part == '.' else f'{name}: {part}'
+
+
+def _head(name: str, folder: Path) -> dict[str, str]:
+    file = HEADS.get(name.partition('@')[0])
+    if file is None:
+        raise WheelError(
+            f'{name} has no licence in {folder}, so it cannot go into a wheel. Where its sources '
+            'have one at their head, name one of them in HEADS of warm_wheel/licences.py.'
+        )
+    lines = takewhile(lambda line: line.startswith('//'), _read(folder / file).splitlines())
+    return {'\n'.join(lines): name}
 
 
 def _block(names: list[str], text: str) -> str:

@@ -74,7 +74,7 @@ class Describer:
             folders = self._go.folders(libraries, module)
             sources |= {str(each): path for each, path in folders.items()}
         sources |= dict.fromkeys((f'Go {each.go}' for each in linked.values()), self._go.root())
-        (folder / 'licenses' / 'go-modules.txt').write_text(licences.texts(sources))
+        (folder / 'LICENSE.go-modules.txt').write_text(licences.texts(sources))
         _write_bill(folder, linked)
 
     def _linked(self, module: Module, folder: Path) -> dict[str, Linked]:

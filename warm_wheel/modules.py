@@ -94,7 +94,7 @@ def parse(lines: Sequence[str]) -> Linked:
         if kind == '=>':
             found.pop()
         if kind in ('dep', '=>'):
-            found.append(GoModule(*(fields + ['', ''])[:3]))
+            found.append(GoModule(*[*fields, '', ''][:3]))
     return Linked(lines[0].rpartition(' ')[2], frozenset(each for each in found if each.sum))
 
 

@@ -1,4 +1,4 @@
-"""Which platforms executables run on: read in the files themselves, not guessed from the builder."""
+"""Which platforms executables run on, as the files themselves say."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def platform_of(files: Iterable[Path]) -> str:
     """
     machines = {_machine_of(file) for file in files if _is_elf(file)}
     if len(machines) != 1:
-        raise WheelError(f'The executables are for {sorted(machines) or "no machine"}: one is needed.')
+        raise WheelError(
+            f'The executables are for {sorted(machines) or "no machine"}: one is needed.'
+        )
     [machine] = machines
     return f'manylinux_2_17_{machine}.manylinux2014_{machine}'
 
