@@ -1,4 +1,4 @@
-"""Which engine this machine uses: the PULUMI setting, then PATH, then our own build."""
+"""Which engine this machine uses: the PULUMI setting, PATH, an installed wheel, our own build."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import installed
 from engine.build import ENGINE, PULUMI_VERSION
 from engine.errors import EngineUnusableError
 from engine.work import Work, under_way
@@ -25,9 +26,10 @@ class Engine:
     """A usable engine.
 
     pulumi: the CLI's executable.
-    source: 'PULUMI setting', 'PATH' or 'built'.
+    source: 'PULUMI setting', 'PATH', 'wheel' or 'built'.
     version: as in 3.259.0.
-    warm, plugins: the warm engine's executable and the folder of plugins; our own build has them.
+    warm, plugins: the warm engine's executable and the folder of plugins, which our own build has,
+        also in a wheel.
     """
 
     pulumi: Path
@@ -47,6 +49,8 @@ def find(pulumi: str | None = None, environ: Mapping[str, str] = os.environ) -> 
 
     pulumi: the PULUMI setting, a path or a name on PATH; empty or None when not set.
 
+    An engine in a wheel counts where it is built of the same sources as ours would be.
+
     Raises EngineUnusableError when the setting names something that does not run or is too old:
     whoever set it wants that one, so nothing else is taken in its place.
     """
@@ -57,7 +61,8 @@ def find(pulumi: str | None = None, environ: Mapping[str, str] = os.environ) -> 
     version = _version_of(Path(on_path)) if on_path else None
     if on_path and version and version >= MINIMUM_VERSION:
         return Engine(Path(on_path).absolute(), 'PATH', version)
-    return _built(ENGINE.built_bin(environ))
+    in_wheel = installed.bin_folder(ENGINE.fingerprint)
+    return _ours(in_wheel, 'wheel') or _ours(ENGINE.built_bin(environ), 'built')
 
 
 def set_up(
@@ -74,7 +79,7 @@ def set_up(
     found = find(pulumi, environ)
     if found is None:
         with nullcontext(work) if work else under_way() as shared:
-            found = _built(ENGINE.build(shared, environ))
+            found = _ours(ENGINE.build(shared, environ), 'built')
     assert found is not None, 'a finished build has a bin folder'
     return found
 
@@ -84,7 +89,7 @@ def _named(pulumi: str, search_path: str | None) -> Engine:
     if path is None:
         raise EngineUnusableError(
             f'PULUMI={pulumi} is not an executable file. Correct it, or unset it to use the '
-            'pulumi on PATH or our own build.'
+            'pulumi on PATH, an installed wheel or our own build.'
         )
     version = _version_of(Path(path))
     if version is None or version < MINIMUM_VERSION:
@@ -94,14 +99,14 @@ def _named(pulumi: str, search_path: str | None) -> Engine:
     return Engine(Path(path).absolute(), 'PULUMI setting', version)
 
 
-def _built(bin_folder: Path | None) -> Engine | None:
+def _ours(bin_folder: Path | None, source: str) -> Engine | None:
     if bin_folder is None:
         return None
     version = _parsed(PULUMI_VERSION)
     assert version is not None
     return Engine(
         bin_folder / 'pulumi',
-        'built',
+        source,
         version,
         warm=bin_folder / 'pulumi-warm',
         plugins=bin_folder.parent / 'plugins',

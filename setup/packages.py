@@ -8,7 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from engine import pip
+from engine import installed, pip
+from engine.build import ENGINE
 from engine.children import FailedError
 from engine.progress import Step
 from engine.work import Work
@@ -55,6 +56,7 @@ def install(purpose: str, work: Work) -> None:
     try:
         with work.alone(ROOT / '.setup.lock', 'installs the Python packages'):
             _install(purpose, work)
+            _hand_on_engine()
     except OSError as error:
         raise PackagesError(
             f'The Python packages cannot be installed into {VENV}: {error}. '
@@ -80,6 +82,15 @@ def _install(purpose: str, work: Work) -> None:
     # pip counts what it gets; that it then installs all of it, which takes longer, at once.
     with work.progress.step('Python packages', 'packages', is_even=False) as step:
         _make(purpose, bool(complete), work, step)
+
+
+def _hand_on_engine() -> None:
+    """Have the venv find the engine that a wheel has brought to this Python, whose it is not."""
+    found = installed.bin_folder(ENGINE.fingerprint)
+    if found:
+        link = VENV / installed.LINK
+        link.unlink(missing_ok=True)
+        link.symlink_to(found.parent)
 
 
 def _includes(whole: str, part: str) -> bool:

@@ -1,8 +1,13 @@
 """A Pulumi CLI that stays warm, for the Automation API. See README.md."""
 
-from .cold import ColdPulumi
-from .deadlines import deadline, own_deadline, time_left
-from .errors import (
+from . import versions
+
+# What follows would say it in words that help nobody.
+versions.insist_on_sdk(versions.installed_sdk())
+
+from .cold import ColdPulumi  # noqa: E402
+from .deadlines import deadline, own_deadline, time_left  # noqa: E402
+from .errors import (  # noqa: E402
     ClosedError,
     CommandTimeoutError,
     EngineDiedError,
@@ -10,7 +15,7 @@ from .errors import (
     ExecutablesError,
     WarmPulumiError,
 )
-from .pulumi import WarmPulumi
+from .pulumi import WarmPulumi  # noqa: E402
 
 __all__ = [
     'ClosedError',

@@ -164,7 +164,7 @@ class WarmPulumi(PulumiCommand):
         ):
             env = for_cli(self.command, self._environ, additional_env)
             engine = self._ready_engine(args, env, deadline, cancellation)
-            command = self._command(args, os.fspath(cwd), env)
+            command = self._command(args, os.path.join(os.getcwd(), cwd), env)
             result = engine.run(command, streams, deadline, self.grace, cancellation)
         if result.code != 0:
             raise create_command_error(result)

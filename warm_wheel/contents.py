@@ -6,20 +6,18 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.installed import FINGERPRINT, FOLDER
+
 ROOT = Path(__file__).resolve().parent.parent
 HERE = Path(__file__).resolve().parent
 PACKAGE = ROOT / 'warm_pulumi'
-# Where the executables are in the package; warm_pulumi/executables.py looks there.
-EXECUTABLES = 'warm_pulumi/executables'
-# What engine/installed.py knows by that they are of its own sources.
-FINGERPRINT = 'fingerprint'
 # A wheel has no links, so this stands where the engine has one: one process, as with the link.
 LINK = '#!/bin/sh\nexec "$(dirname "$0")/{target}" "$@"\n'
 
 
 def lay_out_package(folder: Path) -> None:
     """Put what both wheels have into a folder."""
-    sources = shutil.ignore_patterns('__pycache__', 'README.md', EXECUTABLES.rpartition('/')[2])
+    sources = shutil.ignore_patterns('__pycache__', 'README.md', Path(FOLDER).name)
     shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=sources)
     shutil.copy(PACKAGE / 'README.md', folder)
     shutil.copy(HERE / 'pyproject.toml', folder)
@@ -32,11 +30,11 @@ def lay_out_executables(engine: Path, fingerprint: str, folder: Path) -> None:
     engine: the folder of a finished build. fingerprint: of the sources that it was built of.
     """
     for file in sorted(engine.rglob('*')):
-        target = folder / EXECUTABLES / file.relative_to(engine)
+        target = folder / FOLDER / file.relative_to(engine)
         if file.is_file() and file.suffix != '.lastused':  # When an engine last used a plugin.
             target.parent.mkdir(parents=True, exist_ok=True)
             _put(file, target)
-    (folder / EXECUTABLES / FINGERPRINT).write_text(f'{fingerprint}\n')
+    (folder / FOLDER / FINGERPRINT).write_text(f'{fingerprint}\n')
 
 
 def files_in(folder: Path) -> dict[str, Path]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from hatchling.builders.wheel import WheelBuilder
 
 from engine.build import ENGINE
 from engine.compiler import Module
+from engine.installed import FOLDER
 from warm_wheel import bill, contents, licences
-from warm_wheel.contents import EXECUTABLES, HERE
-from warm_wheel.modules import Go, Linked
+from warm_wheel.contents import HERE
+from warm_wheel.modules import GoModule, Linked
 from warm_wheel.platforms import platform_of
 
 # All files are dated so, in seconds since 1970: the same contents make the same wheel.
@@ -53,10 +55,20 @@ def platform(engine: Path, describe: Callable[[Path], None], target: Path) -> Pa
         return _pack(folder, target)
 
 
+class Toolchain(Protocol):
+    """Who knows what executables are made of; see modules.Go."""
+
+    def linked(self, executable: Path) -> Linked: ...
+
+    def folders(self, modules: Set[GoModule], ours: Module) -> dict[GoModule, Path]: ...
+
+    def root(self) -> Path: ...
+
+
 class Describer:
     """Says what executables are made of: licences, and a bill of materials."""
 
-    def __init__(self, go: Go, modules: tuple[Module, ...]) -> None:
+    def __init__(self, go: Toolchain, modules: tuple[Module, ...]) -> None:
         self._go = go
         self._modules = modules
 
@@ -78,7 +90,7 @@ class Describer:
         _write_bill(folder, linked)
 
     def _linked(self, module: Module, folder: Path) -> dict[str, Linked]:
-        paths = [f'{EXECUTABLES}/bin/{name}' for name in module.executables.values()]
+        paths = [f'{FOLDER}/bin/{name}' for name in module.executables.values()]
         return {path: self._go.linked(folder / path) for path in paths}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +54,7 @@ class Go:
         """
         return parse(self._run(['version', '-m', str(executable)]))
 
-    def folders(self, modules: Iterable[GoModule], ours: Module) -> dict[GoModule, Path]:
+    def folders(self, modules: Set[GoModule], ours: Module) -> dict[GoModule, Path]:
         """Return where the files of modules are, which a module of ours requires.
 
         Downloads what is not on this machine. Raises WheelError when one cannot be had, or is not

@@ -69,8 +69,8 @@ def command(settings: Settings, found: Engine, witness: Witness) -> WarmPulumi |
         )
     if settings.engine == 'warm':
         raise EngineUnavailableError(
-            f'ENGINE=warm needs our own build, but {found.pulumi} is used ({found.source}); '
-            'unset PULUMI, take pulumi off PATH, or set ENGINE=auto'
+            f'ENGINE=warm needs our own build or wheel, but {found.pulumi} is used '
+            f'({found.source}); unset PULUMI, take pulumi off PATH, or set ENGINE=auto'
         )
     return cold(settings, found, witness)
 
