@@ -22,6 +22,7 @@ from engine import (
     build,
     errors,
     golang,
+    installed,
 )
 from engine.build import ENGINE
 from engine.progress import Progress
@@ -45,6 +46,14 @@ def machine(tmp_path: Path) -> dict[str, str]:
         'PIP_NO_INDEX': '1',
         'PIP_FIND_LINKS': '',
     }
+
+
+@pytest.fixture(autouse=True)
+def in_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where these tests have the engine of an installed wheel: none is there at first."""
+    folder = tmp_path / 'wheel' / 'bin'
+    monkeypatch.setattr(installed, 'bin_folder', lambda _: folder if folder.is_dir() else None)
+    return folder
 
 
 @pytest.fixture
@@ -95,6 +104,24 @@ def test_old_one_on_path(machine: dict[str, str], tmp_path: Path) -> None:
     """A pulumi on PATH that is too old is passed over."""
     pulumi(tmp_path / 'bin' / 'pulumi', 'v3.10.0')
     assert engine.find('', machine) is None
+
+
+def test_wheel(machine: dict[str, str], tmp_path: Path, in_wheel: Path) -> None:
+    """The engine of an installed wheel is taken after those that others have named."""
+    in_wheel.mkdir(parents=True)
+    found = engine.set_up('', machine)
+    assert (found.source, found.bin, found.warm) == ('wheel', in_wheel, in_wheel / 'pulumi-warm')
+    pulumi(tmp_path / 'bin' / 'pulumi', 'v3.300.0')
+    assert engine.set_up('', machine).source == 'PATH'
+
+
+def test_wheel_comes_before_own_build(
+    machine: dict[str, str], fake_go: Path, in_wheel: Path
+) -> None:
+    """With a wheel installed, our own build is neither made nor taken."""
+    assert engine.set_up('', machine).source == 'built'
+    in_wheel.mkdir(parents=True)
+    assert engine.set_up('', machine).source == 'wheel'
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,16 @@ def test_inline_program(shared_warm: WarmPulumi, project: Project) -> None:
     assert stack.up().outputs['answer'].value == 42
 
 
+def test_folder_named_from_here(
+    shared_warm: WarmPulumi, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative work_dir is meant from where its caller stands, with each command."""
+    monkeypatch.chdir(project.folder.parent)
+    project.folder = Path(project.folder.name)
+    stack = project.stack(shared_warm)
+    assert stack.preview().change_summary == {'create': 2}
+
+
 def test_output_arrives_while_the_command_runs(shared_warm: WarmPulumi, project: Project) -> None:
     """Lines reach on_output before the command has ended."""
     project.write("""
