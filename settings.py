@@ -59,7 +59,9 @@ class Settings:
     trusted_proxies: str = _setting(
         'TRUSTED_PROXIES', '', 'Addresses or networks, with commas, whose X-Forwarded-For counts.'
     )
-    pulumi: str = _setting('PULUMI', '', 'The pulumi executable; empty: PATH, then our own build.')
+    pulumi: str = _setting(
+        'PULUMI', '', 'The pulumi executable; empty: PATH, a wheel, our own build.'
+    )
     engine: str = _setting(
         'ENGINE', 'auto', '`warm`, `cli`, or `auto`: warm where it is built, else the CLI.'
     )

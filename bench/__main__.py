@@ -17,7 +17,7 @@ from typing import Any
 import requests
 
 import engine
-from bench import lasting, load, migrations, opentofu, report, sites
+from bench import lasting, load, migrations, opentofu, package, report, sites
 from bench.timing import Sample
 from tests.paths import ROOT
 from tests.service import Service, serving
@@ -37,7 +37,7 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         results = run(folder, stack, quick)
-    print(report.table(results))
+    print('\n\n'.join(report.tables(results).values()))
     if not quick:
         report.write(results, ROOT)
     return 0
@@ -73,6 +73,10 @@ def run(folder: Path, stack: ExitStack, quick: bool) -> dict[str, Any]:
     say('stacks that last')
     with start(ENGINE='warm', SLOTS='1') as service:
         results['lasting'] = lasting_stacks(service, folder, found, quick)
+    say('warm_pulumi by itself')
+    (folder / 'package').mkdir()
+    figures = package.measure(folder / 'package', found, 1 if quick else package.ROUNDS)
+    results['package'] = {'machine': results['machine'], **figures}
     say('sites')
     with start(ENGINE='warm', SLOTS='1') as service:
         results['sites'] = sites.measure(service, folder, found, 1 if quick else 6)

@@ -32,6 +32,13 @@ MIGRATIONS = {
     'mariadb': 'MariaDB, with checkpoints, checksum, key and swap',
     'pgloader mariadb': 'MariaDB, pgloader',
 }
+LIVES = {
+    'local stock': 'a program in a folder: the stock CLI',
+    'local warm': 'the same, `WarmPulumi`',
+    'inline stock': 'an inline program: the stock CLI',
+    'inline warm': 'the same, `WarmPulumi`',
+}
+RESULTS = Path('docs', 'benchmark', 'results.json')
 BEGIN, END = '<!-- benchmark: written by `make bench` -->', '<!-- end of the benchmark -->'
 BLOCK = re.compile(f'{re.escape(BEGIN)}.*?{re.escape(END)}', re.DOTALL)
 
@@ -61,18 +68,45 @@ def table(results: dict[str, Any]) -> str:
 
 
 def write(results: dict[str, Any], root: Path) -> None:
-    """Write JSON and plot into docs/benchmark, and the table into the README."""
-    folder = root / 'docs' / 'benchmark'
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / 'results.json').write_text(json.dumps(results, indent=2) + '\n')
-    plot(results['cycle'], folder / 'cycle.svg')
-    readme = root / 'README.md'
-    readme.write_text(embedded(readme.read_text(), results))
+    """Write JSON and plot into docs/benchmark, and the tables into the READMEs."""
+    write_figures(results, root)
+    plot(results['cycle'], (root / RESULTS).with_name('cycle.svg'))
 
 
-def embedded(readme: str, results: dict[str, Any]) -> str:
+def write_figures(results: dict[str, Any], root: Path) -> None:
+    """Write JSON into docs/benchmark, and the tables into the READMEs."""
+    (root / RESULTS).write_text(json.dumps(results, indent=2) + '\n')
+    for name, text in tables(results).items():
+        readme = root / name
+        readme.write_text(embedded(readme.read_text(), text))
+
+
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    """Return what each README says of the figures, by its path."""
+    return {'README.md': table(results), 'warm_pulumi/README.md': lives(results['package'])}
+
+
+def embedded(readme: str, text: str) -> str:
     """Return `readme` with the figures in their place."""
-    return BLOCK.sub(lambda _: f'{BEGIN}\n{table(results)}\n{END}', readme)
+    return BLOCK.sub(lambda _: f'{BEGIN}\n{text}\n{END}', readme)
+
+
+def lives(package: dict[str, Any]) -> str:
+    """Return the figures of bench/package.py as Markdown."""
+    where = package['machine']
+    lines = [
+        f'{where["date"]}, {where["cpu"]}, {where["system"]}.',
+        '',
+        "| One stack's whole life by the Automation API | runs | median s | min s | max s | |",
+        '|---|---|---|---|---|---|',
+    ]
+    for name, title in LIVES.items():
+        at = package[name]
+        seconds = ' | '.join(f'{at[key]:.3f}' for key in ('median', 'min', 'max'))
+        ratio = package[name.replace('warm', 'stock')]['median'] / at['median']
+        more = f'{ratio:.1f} x as fast' if name.endswith('warm') else ''
+        lines.append(f'| {title} | {at["runs"]} | {seconds} | {more} |')
+    return '\n'.join(lines)
 
 
 def plot(cycle: dict[str, dict[str, float]], target: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import struct
 import sys
@@ -283,3 +284,16 @@ def test_versions_agree() -> None:
     assert f'v{versions.text(versions.CLI)}' == build.PULUMI_VERSION
     settings = (ROOT / 'warm_wheel' / 'pyproject.toml').read_text()
     assert f'"pulumi>={versions.text(versions.OLDEST_SDK)},<{versions.CLI[0] + 1}"' in settings
+
+
+def test_readme_tells_the_versions(wheel: Path) -> None:
+    """The README names the wheel as it is called, and the versions that fit together."""
+    text = (ROOT / 'warm_pulumi' / 'README.md').read_text()
+    [random] = build.PLUGINS
+    assert f'pip install {wheel.name} ' in text
+    assert f"| Pulumi's CLI | {versions.text(versions.CLI)}, alone." in text
+    assert f'| {versions.text(versions.OLDEST_SDK[:2])} or newer; the tests run with' in text
+    assert f'| Random provider | {random.rpartition("-v")[2]} serves' in text
+    pinned = re.search(r'^pulumi==(.*)$', (ROOT / 'requirements.txt').read_text(), re.MULTILINE)
+    assert pinned
+    assert f'the tests run with {pinned[1]}.' in text
