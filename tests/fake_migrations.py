@@ -18,7 +18,19 @@ PLAN: dict[str, Any] = {
     'source': 'sqlite:/data/a.db',
     'target': 'stack db',
     'schema': 'public',
-    'tables': [],
+    'tables': [
+        {
+            'name': 'hello',
+            'columns': [
+                {
+                    **{'name': 'id', 'source_type': 'INTEGER', 'target_type': 'bigint'},
+                    **{'form': 'integer', 'notes': [{'level': 'widened', 'text': 'wider'}]},
+                }
+            ],
+            'rows': 3,
+            'bytes': 4_500_000,
+        }
+    ],
     'notes': [{'level': 'lost', 'text': 'said by the test'}],
     'seconds': 2.0,
     'replaced': [],

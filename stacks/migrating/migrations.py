@@ -89,7 +89,7 @@ class Migrations:
                 raise InvalidError(flaws)
             source, target = self._places(connection, caller, request)
             migration = f'mig_{secrets.token_hex(12)}'
-            run = _queue(connection, caller, migration, PLAN if request.plan else MIGRATE)
+            run = _queue(connection, caller.name, migration, PLAN if request.plan else MIGRATE)
             migrations.insert(
                 connection,
                 {
@@ -220,7 +220,8 @@ class Migrations:
             rules.insist_on_rest(row)
             rules.insist_on_room(connection, caller)
             chosen = operation(connection, row)
-            run = _queue(connection, caller, migration, chosen)
+            # It is of whoever the migration is of, who else could neither see nor cancel it.
+            run = _queue(connection, row.caller, migration, chosen)
             migrations.change(connection, migration, run_id=run)
             remember(connection, caller.name, key, run)
             found = migrations.shown(rules.visible(connection, caller, migration))
@@ -278,14 +279,14 @@ class Migrations:
         return {'source': vault.encrypt(source.url), 'target': vault.encrypt(target.url)}
 
 
-def _queue(connection: sa.Connection, caller: Caller, migration: str, operation: str) -> str:
+def _queue(connection: sa.Connection, caller: str, migration: str, operation: str) -> str:
     run_id = f'run_{secrets.token_hex(12)}'
     values = {
         'id': run_id,
         'stack': '',
         'program': '',
         'operation': operation,
-        'caller': caller.name,
+        'caller': caller,
         'inputs': {'plain': {'migration': migration}, 'secret': {}},
     }
     runs.insert(connection, values)
