@@ -7,6 +7,7 @@ from typing import NamedTuple
 from migrations.plans import LOST, REFUSED, WIDENED
 from portal import words
 from portal.words import State
+from stacks.migrating import telling
 from stacks.records import ABANDON, MIGRATE, PLAN, Migration
 
 # By operation and state; others are called as those of runs.
@@ -49,6 +50,8 @@ def state(found: Migration) -> State:
     """Return a migration's state."""
     if found.cancel_requested and not found.has_ended:
         return words.CANCELLING
+    if found.operation == PLAN and found.plan and telling.is_refused(found.plan):
+        return REFUSED_STATE
     usual = words.RUN_STATES[found.state]
     return STATES.get((found.operation, found.state), usual)
 

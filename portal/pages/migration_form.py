@@ -9,9 +9,9 @@ import falcon
 
 from portal import ends, fields, paths, rendering
 from portal.fields import Field, Form, Option
+from portal.migration_views import MigrationFormPage
 from portal.pages import asking
 from portal.pages.migrations import lead_to
-from portal.views import MigrationFormPage
 from stacks.errors import ConflictError, Flaw, ForbiddenError, InvalidError
 from stacks.migrating.migrations import Reachable
 from stacks.platform import Platform
@@ -91,18 +91,13 @@ def _fields(reachable: Reachable) -> tuple[list[Field], list[Field], list[Field]
     """Return the fields of the source, of the target, of what is moved, and of what is rarer."""
     return (
         [
-            _stack('source', 'Source stack', reachable),
-            Field(
-                'source-url',
-                'Source URL',
-                'text',
-                'Of a SQLite file, PostgreSQL, MariaDB or MySQL.',
-            ),
+            *_stack('source', 'Source stack', reachable),
+            _url('source', 'Source URL', 'Of a SQLite file, PostgreSQL, MariaDB or MySQL.'),
             Field('source-password', 'Source password', 'secret', 'Of the user in the URL.'),
         ],
         [
-            _stack('target', 'Target stack', reachable),
-            Field('target-url', 'Target URL', 'text', 'Of a PostgreSQL.'),
+            *_stack('target', 'Target stack', reachable),
+            _url('target', 'Target URL', 'Of a PostgreSQL.'),
             Field('target-password', 'Target password', 'secret', 'Of the user in the URL.'),
         ],
         [
@@ -141,14 +136,20 @@ def _fields(reachable: Reachable) -> tuple[list[Field], list[Field], list[Field]
     )
 
 
-def _stack(end: str, label: str, reachable: Reachable) -> Field:
-    """Return the field of a stack that is a database."""
+def _url(end: str, label: str, hint: str) -> Field:
+    return Field(f'{end}-url', label, 'text', hint, is_required=True)
+
+
+def _stack(end: str, label: str, reachable: Reachable) -> list[Field]:
+    """Return the field of a stack that is a database; none where there are no such stacks."""
+    if not reachable.stacks:
+        return []
     name, hint = f'{end}-stack', 'One that the program Database has made.'
     if len(reachable.stacks) > MOST_OPTIONS:
-        return Field(name, label, 'text', hint)
-    options = [Option('', 'None: the URL counts', True)]
+        return [Field(name, label, 'text', hint, is_required=True)]
+    options = [Option('', 'None, but the URL', True)]
     options += [Option(each, each, False) for each in reachable.stacks]
-    return Field(name, label, 'select', hint, options=options)
+    return [Field(name, label, 'select', hint, options=options, is_required=True)]
 
 
 def _request(form: Form) -> NewMigration:
@@ -190,7 +191,7 @@ def _placed(flaw: Flaw) -> Flaw:
     _, first, *rest = flaw.pointer.split('/')
     if first in ('source', 'target'):
         if not rest:
-            return Flaw(f'/{first}-stack', 'or URL: choose one of the two')
+            return Flaw(f'/{first}-url', 'or a stack: give one of the two, and not both')
         return Flaw(f'/{first}-{rest[0]}', flaw.detail)
     return Flaw(f'/{first}', flaw.detail)
 

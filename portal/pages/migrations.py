@@ -9,10 +9,7 @@ from http import HTTPStatus
 import falcon
 
 from portal import paths, rendering
-from portal.pages import asking
-from portal.pages.planning import part
-from portal.pages.runs import LOG_ON_PAGE, LOG_PART
-from portal.views import (
+from portal.migration_views import (
     AbandonPage,
     LiveMigration,
     MigrationPage,
@@ -21,6 +18,9 @@ from portal.views import (
     PlanPart,
     TablesPage,
 )
+from portal.pages import asking
+from portal.pages.planning import part
+from portal.pages.runs import LOG_ON_PAGE, LOG_PART
 from stacks.errors import InvalidError, NotFoundError
 from stacks.migrating import telling
 from stacks.platform import Platform

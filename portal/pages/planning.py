@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal.views import PlanPart
+from portal.migration_views import PlanPart
 from stacks.migrating.telling import ToldPlan, ToldTable
 
 NOTES_SHOWN = 12

@@ -49,11 +49,6 @@ class ToldPlan:
     tables: Sequence[ToldTable]
 
     @property
-    def is_refused(self) -> bool:
-        """Whether something stands in its way."""
-        return any(note.level == REFUSED for _, note in self.notes)
-
-    @property
     def bytes(self) -> int:
         """How large its rows are together."""
         return sum(each.table.bytes for each in self.tables)
@@ -71,6 +66,13 @@ def told(data: Mapping[str, Any]) -> ToldPlan:
     ]
     notes = [each for each in plan.told() if each[1].level in LEVELS]
     return ToldPlan(plan, sorted(notes, key=_seriousness), tables)
+
+
+def is_refused(data: Mapping[str, Any]) -> bool:
+    """Tell whether something stands in the way of a plan; data: as it is stored."""
+    tables = data['tables']
+    parts = [data, *tables, *(column for table in tables for column in table['columns'])]
+    return any(note['level'] == REFUSED for part in parts for note in part.get('notes', ()))
 
 
 def _seriousness(told: tuple[str, Note]) -> int:

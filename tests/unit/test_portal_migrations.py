@@ -133,9 +133,9 @@ def test_passwords_are_not_shown_again(url: str) -> None:
 def test_flaws(browser: Browser) -> None:
     """What cannot be used is told at its field."""
     for given, field in (
-        ({'source-url': ''}, 'source-stack'),
+        ({'source-url': ''}, 'source-url'),
         ({'source-url': 'nonsense'}, 'source-url'),
-        ({'target-url': 'postgresql://db/x'}, 'target-stack'),
+        ({'target-url': 'postgresql://db/x'}, 'target-url'),
         ({'allow_rejects': 'many'}, 'allow_rejects'),
         ({'types': 'a.b'}, 'types'),
     ):
@@ -185,6 +185,7 @@ def test_refused_plan(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(fake_migrations.PLAN, 'notes', [refused])
     page = browser.page(f'/migrations/{begin(browser)}')
     assert 'no room for it' in page.text
+    assert 'Cannot be moved' in page.text
     assert 'Move 1 table' not in page.text
     assert 'plan again' in page.text
 
