@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -222,7 +223,8 @@ class Migrations:
             chosen = operation(connection, row)
             # It is of whoever the migration is of, who else could neither see nor cancel it.
             run = _queue(connection, row.caller, migration, chosen)
-            migrations.change(connection, migration, run_id=run)
+            secret = self._renewed(connection, caller, row)
+            migrations.change(connection, migration, run_id=run, secret=secret)
             remember(connection, caller.name, key, run)
             found = migrations.shown(rules.visible(connection, caller, migration))
         self._bell.ring()
@@ -273,6 +275,18 @@ class Migrations:
         if sealed is None:
             raise NotFoundError(f'The stack has no secret output {OUTPUT}.')
         return str(json.loads(self._vault().decrypt(sealed)))
+
+    def _renewed(self, connection: sa.Connection, caller: Caller, row: Row) -> dict[str, str]:
+        """Return the URLs of both ends, of stacks as they are now: a password may be a new one."""
+        found = dict(row.secret)
+        for end, stack in row.wishes['stacks'].items():
+            # Of a stack that is gone, the run tells what is left to do.
+            if stack and found:
+                with suppress(NotFoundError, MigrationError):
+                    url = self._url_of(connection, caller, stack)
+                    place = reach.place(self._settings, url, is_of_stack=True)
+                    found[end] = self._vault().encrypt(place.url)
+        return found
 
     def _sealed(self, source: Place, target: Place) -> dict[str, str]:
         vault = self._vault()
