@@ -162,8 +162,8 @@ class _Attempt:
         )
         self._account.plan(made)
         self._course.line(
-            f'planned: {len(made.tables)} tables, about {made.rows} rows, '
-            f'{made.seconds:.0f} s for one process'
+            f'planned: {len(made.tables)} {"table" if len(made.tables) == 1 else "tables"}, '
+            f'about {made.rows} rows, {made.seconds:.0f} s for one process'
         )
         for each in made.refusals:
             self._course.line(f'refused: {each}')

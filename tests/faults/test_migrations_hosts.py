@@ -62,6 +62,9 @@ def _outlived(shared: Cluster, hosts: tuple[Site, Site], source: str, target: st
     send(pids, signal.SIGKILL)
     moving = Moving(lambda: survivor.client)
     done = moving.done(path)
+    # The pages ask the shared database, too.
+    for page in ('/new', path.removeprefix('/migrations')):
+        assert survivor.service.get(f'/portal/migrations{page}').status_code == 200
     log = moving.log(done)
     assert 'The service that did this run has died.' in log
     assert moving.client.get(f'/runs/{done["run"]}')['attempts'] == 2
