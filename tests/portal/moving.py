@@ -16,7 +16,7 @@ from tests.portal.serving import HOSTILE
 from tests.postgres import Database
 
 # More than a page shows of the tables of a plan, and of those that were moved.
-TABLES, MOVED = 300, 25
+TABLES, MOVED = 130, 25
 FEW = """
     CREATE TABLE hello (id INTEGER PRIMARY KEY, color TEXT NOT NULL);
     INSERT INTO hello VALUES (1, 'Purple'), (2, 'Violet'), (3, 'Plum');
