@@ -37,7 +37,7 @@ def migrations(site: Site, server: Database, folder: Path) -> Iterator[dict[str,
 
     folder: one that MIGRATION_FOLDERS names; the server's host has to be allowed too.
     """
-    with empty_database(server) as target, empty_database(server) as held:
+    with empty_database(server) as target, empty_database(server) as other:
         moves = _Moves(site, folder, target)
         found = {
             'planned': moves.plan(_awkward()),
@@ -55,7 +55,7 @@ def migrations(site: Site, server: Database, folder: Path) -> Iterator[dict[str,
             'moved': f'{found["done"]}/tables',
             'abandon': f'{found["failed"]}/abandon',
         }
-        with _held(moves, held) as busy:
+        with _busy(moves, other) as busy:
             below['migration-busy'] = busy
             yield {name: f'/portal{path}' for name, path in below.items()}
 
@@ -86,19 +86,23 @@ class _Moves:
 
 
 @contextmanager
-def _held(moves: _Moves, target: str) -> Iterator[str]:
+def _busy(moves: _Moves, target: str) -> Iterator[str]:
     """Yield the path of a migration that waits in its midst, as long as the body runs."""
-    with psycopg.connect(target, autocommit=True) as connection:
-        path = moves.done(moves.order(FEW, target=target, plan=True))
-        connection.execute(HOLD)
-        connection.execute(LOCK)
+    path = moves.done(moves.order(FEW, target=target, plan=True))
+    with held(target):
         moves.client.order('POST', f'{path}/run')
         await_that(lambda: (moves.client.get(path)['progress'] or {}).get('step') == 'build')
-        try:
-            yield path
-        finally:
-            connection.execute('SELECT pg_advisory_unlock_all()')
-            moves.done(path)
+        yield path
+    moves.done(path)
+
+
+@contextmanager
+def held(url: str) -> Iterator[None]:
+    """Hold whatever makes keys in a database, as long as the body runs; url: of a superuser."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(HOLD)
+        connection.execute(LOCK)
+        yield
 
 
 def _tables(count: int) -> str:

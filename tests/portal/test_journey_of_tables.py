@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.migrating import sqlite_file
+from tests.database_server import DatabaseServer
+from tests.migrating import LEFT, sqlite_file
+from tests.moving import Moving
 from tests.platform import Site
+from tests.portal.moving import FEW, held
 from tests.portal.serving import portal, sources
 from tests.portal.steps import asked_until, destroy, ended, visiting
 
@@ -82,3 +85,41 @@ def test_whole_way(browser: Browser, site: Site, folder: Path, has_scripts: bool
         ann.go(f'/portal/stacks/{name}')
         destroy(ann, name)
         assert ann.go(f'/portal/stacks/{name}') == 404
+
+
+@pytest.mark.parametrize('has_scripts', [True, False])
+def test_cut_short(browser: Browser, site: Site, folder: Path, has_scripts: bool) -> None:
+    """A migration is cancelled in its midst, resumed, cancelled once more, and abandoned."""
+    name = f'cut-{"fast" if has_scripts else "slow"}'
+    database = name.replace('-', '_')
+    given = {'name': database, 'delete_protection': False}
+    site.client.done(site.client.create(name, given, 'database'))
+    moving = Moving(lambda: site.client)
+    path = moving.begin(sqlite_file(sources(folder), FEW), f'stack {name}', plan=True)
+    moving.done(path)
+    server = DatabaseServer(site.service.state)
+    with visiting(browser, site, has_scripts) as ann:
+        page = ann.page
+        main = page.get_by_role('main')
+        with held(server.url_of(database)):
+            ann.go(f'/portal{path}')
+            page.get_by_role('button', name='Move 1 table').click()
+            steps = page.locator('[aria-current=step]', has_text='Keys and indexes')
+            for again in (True, False):
+                asked_until(ann, lambda: steps.count() > 0, page)
+                expect(steps).to_be_visible()
+                page.get_by_role('button', name='Cancel').click()
+                asked_until(ann, lambda: page.locator('#decision').count() > 0, page)
+                expect(main).to_contain_text('A resume goes on from there')
+                if again:
+                    page.get_by_role('button', name='Resume').click()
+        page.get_by_role('link', name='Abandon').click()
+        expect(main).to_contain_text('What it has copied so far is removed')
+        page.get_by_role('button', name='Abandon').click()
+        ended(ann, 'Abandon', path.rpartition('/')[2])
+        expect(main).to_contain_text('Nothing is left of it in the target.')
+        page.get_by_role('link', name='All migrations').click()
+        expect(page.get_by_role('row', name=name)).to_have_count(0)
+        assert ann.go(f'/portal{path}') == 404
+    assert server.ask(LEFT.replace('%%', '%'), database) == []
+    site.client.done(site.client.destroy(name))
