@@ -11,6 +11,7 @@ import pytest
 from falcon import testing
 
 from portal import ends, migration_words
+from stacks.migrating.migrations import Reachable
 from stacks.requests import End, NewMigration
 from tests import fake_migrations
 from tests.portal.markup import flaws
@@ -143,6 +144,27 @@ def test_flaws(browser: Browser) -> None:
         assert answer.status_code == 422, given
         assert f'#{field}' in [each['href'] for each in Page(answer.text).all('a')]
         assert Page(answer.text).text.startswith('Error: ')
+
+
+@pytest.mark.parametrize(
+    ('count', 'kind', 'said'),
+    [
+        (0, '', 'Of a PostgreSQL.'),
+        (30, 'select', 'Choose a stack, or give a URL'),
+        (31, 'input', 'Choose a stack, or give a URL'),
+    ],
+)
+def test_stacks(browser: Browser, count: int, kind: str, said: str) -> None:
+    """Few stacks are offered, of many one types the name, and where there are none only URLs are."""
+    found = Reachable(tuple(f'stack-{number}' for number in range(count)), (), ())
+    browser.platform.migrations.reachable = lambda caller: found  # type: ignore[method-assign]
+    answer = browser.visit('/migrations/new?to=stack-1')
+    assert flaws(answer.text) == []
+    page = Page(answer.text)
+    assert said in page.text
+    assert 'no folder is allowed yet' in page.text
+    kinds = [tag for tag, each in page.elements if each.get('name') == 'target-stack']
+    assert kinds == ([kind] if kind else [])
 
 
 def test_going_on(browser: Browser) -> None:
