@@ -155,7 +155,7 @@ def test_flaws(browser: Browser) -> None:
     ],
 )
 def test_stacks(browser: Browser, count: int, kind: str, said: str) -> None:
-    """Few stacks are offered, of many one types the name, and where there are none only URLs are."""
+    """Few stacks are offered; of many one types the name; where there are none, URLs are left."""
     found = Reachable(tuple(f'stack-{number}' for number in range(count)), (), ())
     browser.platform.migrations.reachable = lambda caller: found  # type: ignore[method-assign]
     answer = browser.visit('/migrations/new?to=stack-1')
