@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from migrations import postgres, sources, staging, swapping, trying
-from migrations.errors import ExistsError, PrivilegeError, UnfitError
+from migrations.errors import ChangedError, ExistsError, PrivilegeError, UnfitError
 from migrations.failures import told
 from migrations.names import LONGEST, fits, quoted
 from migrations.places import Place, Reach
@@ -83,6 +83,15 @@ def fingerprinted(tables: tuple[Table, ...]) -> list[str]:
         for table in tables
         for part in table.parts
     ]
+
+
+def insist_on_fingerprint(source: Source, made: Plan) -> None:
+    """Raise ChangedError when the tables of a source are not those of a plan any more."""
+    if source.fingerprint(fingerprinted(made.tables)) != made.fingerprint:
+        raise ChangedError(
+            'The tables of the source are others than when it was planned: abandon this '
+            'migration and plan again.'
+        )
 
 
 def insist_on_room(connection: Connection, made: Plan) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from dataclasses import dataclass
@@ -136,6 +137,12 @@ class Plan:
         return found
 
 
+@functools.cache
+def _hints(wanted: type) -> dict[str, Any]:
+    # Worked out once: a plan has thousands of columns.
+    return typing.get_type_hints(wanted)
+
+
 def _built(wanted: Any, data: Any) -> Any:
     """Return data as an instance of a type: a dataclass, a tuple, or what JSON has itself."""
     if data is None:
@@ -146,6 +153,6 @@ def _built(wanted: Any, data: Any) -> Any:
         inner = typing.get_args(wanted)[0]
         return tuple(_built(inner, each) for each in data)
     if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
-        hints = typing.get_type_hints(wanted)
+        hints = _hints(wanted)
         return wanted(**{name: _built(hints[name], value) for name, value in data.items()})
     return data

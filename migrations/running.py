@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from migrations import planning, postgres, sources, staging, swapping
-from migrations.errors import ChangedError, MismatchError, RejectsError, UnfitError
+from migrations.errors import MismatchError, RejectsError, UnfitError
 from migrations.failures import told
 from migrations.places import Place
 from migrations.planning import Ends
@@ -55,6 +55,8 @@ class Result:
     rejects: tuple[Reject, ...]
     # Where the tables are that were replaced; empty: none were.
     backup: str
+    # How many rows of each table were read, and are there.
+    moved: tuple[tuple[str, int], ...] = ()
 
 
 def new_id() -> str:
@@ -193,12 +195,7 @@ class _Migration:
 
     def _insist_on_fingerprint(self, source: Source) -> None:
         with told(self._ends.source):
-            found = source.fingerprint(planning.fingerprinted(self._plan.tables))
-        if found != self._plan.fingerprint:
-            raise ChangedError(
-                'The tables of the source are others than when it was planned: abandon this '
-                'migration and plan again.'
-            )
+            planning.insist_on_fingerprint(source, self._plan)
 
     def _plan_chunks(self, source: Source) -> None:
         with self._schema.connection.transaction():
@@ -300,8 +297,11 @@ class _Migration:
 
     def _result(self) -> Result:
         backup = swapping.backup_schema(self._schema.id) if self._plan.replaced else ''
-        rejects = tuple(self._schema.rejects())
-        return Result(self._schema.id, self._schema.rows(staging.COPY), rejects, backup)
+        digests = self._schema.digests(staging.COPY)
+        tables = (table.name for table in self._plan.tables)
+        moved = tuple((name, digests[name].rows if name in digests else 0) for name in tables)
+        rows = sum(count for _, count in moved)
+        return Result(self._schema.id, rows, tuple(self._schema.rejects()), backup, moved)
 
 
 def write_rejects(file: Path, rejects: tuple[Reject, ...]) -> None:

@@ -10,6 +10,8 @@ STATIC = f'{PAGES}/static/'
 LOGIN = f'{PAGES}/login'
 STACKS = f'{PAGES}/stacks'
 RUNS = f'{PAGES}/runs'
+MIGRATIONS = f'{PAGES}/migrations'
+NEW_MIGRATION = f'{MIGRATIONS}/new'
 
 
 def new_stack(program: str) -> str:
@@ -25,6 +27,16 @@ def stack(name: str, *below: str) -> str:
 def run(id: str, *below: str) -> str:
     """Return where a run is, or what is below it."""
     return '/'.join([RUNS, quote(id, safe=''), *below])
+
+
+def migration(id: str, *below: str) -> str:
+    """Return where a migration is, or what is below it."""
+    return '/'.join([MIGRATIONS, quote(id, safe=''), *below])
+
+
+def new_migration(**given: str) -> str:
+    """Return where a migration is begun; given: what its form begins with."""
+    return f'{NEW_MIGRATION}?{urlencode(given)}'
 
 
 def login(after: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import falcon
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from portal import paths, words
+from portal import migration_words, paths, words
 from portal.static import Static
 from stacks import moments
 from stacks.moments import aware, now
@@ -77,6 +77,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     found.globals |= {'paths': paths, 'words': words, 'home': PAGES, 'static': STATIC.address}
+    found.globals['migrating'] = migration_words
     for each in (moment, machine, moment_of, text, short):
         found.filters[each.__name__] = each
     return found

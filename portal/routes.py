@@ -9,6 +9,8 @@ import falcon
 from portal import paths, rendering
 from portal.pages.catalogue import Catalogue
 from portal.pages.forms import EditForm, NewStackForm
+from portal.pages.migration_form import NewMigrationForm
+from portal.pages.migrations import Abandon, Migrations, OneMigration
 from portal.pages.runs import OneRun, Runs
 from portal.pages.session import Login, Logout
 from portal.pages.stacks import Destroy, OneStack, Stacks
@@ -38,6 +40,20 @@ def mount(app: falcon.App[Any, Any], platform: Platform, tokens: Tokens) -> None
     app.add_route(f'{run}/live', one_run, suffix='live')
     app.add_route(f'{run}/log', one_run, suffix='log')
     app.add_route(f'{run}/cancel', one_run, suffix='cancel')
+    _mount_migrations(app, platform)
     app.add_route(paths.LOGIN, Login(tokens, platform.sessions))
     app.add_route(f'{PAGES}/logout', Logout(platform.sessions))
     app.add_route(f'{paths.STATIC}{{name}}', rendering.STATIC)
+
+
+def _mount_migrations(app: falcon.App[Any, Any], platform: Platform) -> None:
+    one = OneMigration(platform)
+    migration = f'{paths.MIGRATIONS}/{{id}}'
+    app.add_route(paths.MIGRATIONS, Migrations(platform))
+    app.add_route(paths.NEW_MIGRATION, NewMigrationForm(platform))
+    app.add_route(migration, one)
+    app.add_route(f'{migration}/abandon', Abandon(platform))
+    app.add_route(f'{migration}/plan.json', one, suffix='plan_file')
+    app.add_route(f'{migration}/plan/{{at:int(min=0)}}', one, suffix='table')
+    for each in ('live', 'plan', 'tables', 'rejects', 'run', 'resume', 'cancel'):
+        app.add_route(f'{migration}/{each}', one, suffix=each)

@@ -121,6 +121,7 @@ class StackPage:
     """A stack.
 
     active: its run that is on. may_change: whether who looks may do something with it.
+    is_database: whether tables can be moved into it.
     """
 
     stack: Stack
@@ -136,6 +137,7 @@ class StackPage:
     has_more_runs: bool
     plot: Plot
     may_change: bool
+    is_database: bool
     can_expire_never: bool
     extensions: Sequence[Option]
     flaws: Sequence[tuple[str, str]] = ()

@@ -26,6 +26,7 @@ RUN_STATES = {
     'cancelled': State('⊘', 'Cancelled', 'warn'),
     'interrupted': State('!', 'Interrupted', 'warn'),
 }
+CANCELLING = State('●', 'Cancelling', 'warn')
 STACK_STATES = {
     'creating': State('●', 'Creating', 'run'),
     'ready': State('✓', 'Ready', 'ok'),
@@ -66,7 +67,7 @@ SOON, NEAR = timedelta(days=1), timedelta(hours=2)
 def run_state(run: Run) -> State:
     """Return a run's state."""
     if run.cancel_requested and run.state in ACTIVE:
-        return State('●', 'Cancelling', 'warn')
+        return CANCELLING
     return RUN_STATES[run.state]
 
 
@@ -90,7 +91,7 @@ def heading(run: Run) -> str:
     names = {'preview': 'Preview', 'update': 'Update', 'destroy': 'Destroy'}
     if run.operation == 'refresh':
         return f'{operation(run)} of {run.stack}' if run.accept else f'Changes outside {run.stack}'
-    if run.operation in OF_MIGRATIONS:
+    if is_of_migration(run):
         return f'{operation(run)} {run.inputs["migration"]}'
     return f'{names[run.operation]} of {run.stack}'
 
@@ -172,9 +173,14 @@ def counted(count: int, noun: str) -> str:
     return f'{count:,} {noun}' if count == 1 else f'{count:,} {noun}s'
 
 
+def is_of_migration(run: Run) -> bool:
+    """Tell whether a run is one of a migration, and of no stack."""
+    return run.operation in OF_MIGRATIONS
+
+
 def changes(run: Run) -> str:
     """Return how much a run has changed, or would, as `+3 ~1 −1`; nothing where it has failed."""
-    if run.state != 'succeeded':
+    if run.state != 'succeeded' or is_of_migration(run):
         return ''
     signs = {'create': '+', 'update': '~', 'replace': '±', 'delete': '−'}
     found = [f'{sign}{run.changes[name]}' for name, sign in signs.items() if run.changes.get(name)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
@@ -18,6 +19,8 @@ from stacks.errors import NotFoundError
 from stacks.platform import Platform
 from stacks.records import Item, LogPart, Migration, Page, Run, Stack
 
+LINES = 'application/jsonl'
+
 
 def shown(record: Stack | Run | LogPart | Migration) -> dict[str, Any]:
     """Return a record as JSON has it."""
@@ -31,8 +34,8 @@ def outlined(run: Run) -> dict[str, Any]:
 
 def migration_outlined(found: Migration) -> dict[str, Any]:
     """Return a migration as lists have it."""
-    left_out = ('plan', 'rejects')
-    return {name: value for name, value in shown(found).items() if name not in left_out}
+    long = ('plan', 'rejects', 'left_out', 'moved')
+    return {name: value for name, value in shown(found).items() if name not in long}
 
 
 def _json(value: Any) -> Any:
@@ -69,6 +72,13 @@ def run(req: falcon.Request, resp: falcon.Response, platform: Platform, begun: R
         return
     resp.status = HTTPStatus.ACCEPTED
     resp.retry_after = '1'
+
+
+def lines(resp: falcon.Response, found: Iterable[Any], name: str) -> None:
+    """Answer a file of this name with a line of JSON for each value."""
+    resp.content_type = LINES
+    resp.downloadable_as = name
+    resp.text = ''.join(f'{json.dumps(each)}\n' for each in found)
 
 
 def migration(

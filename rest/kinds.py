@@ -43,6 +43,12 @@ KINDS = {
     'preview-outdated': Kind(
         HTTPStatus.CONFLICT, 'the stack or its program has changed since the preview'
     ),
+    'plan-refused': Kind(
+        HTTPStatus.CONFLICT, 'the plan of the migration says that something cannot be carried over'
+    ),
+    'plan-outdated': Kind(
+        HTTPStatus.CONFLICT, 'the tables of the source have changed since the migration was planned'
+    ),
     'wrong-state': Kind(
         HTTPStatus.CONFLICT, 'the migration is not at the point where this can be done'
     ),

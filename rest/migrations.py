@@ -51,6 +51,13 @@ class OneMigration:
 
     on_head = on_get
 
+    def on_get_rejects(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        parameters.read(req, parameters.NONE)
+        found = self._platform.migrations.rejects(reading.caller(req), id)
+        answers.lines(resp, found, f'{id}-rejects.jsonl')
+
+    on_head_rejects = on_get_rejects
+
     def on_delete(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
         caller = reading.caller(req)
         forget = parameters.read(req, parameters.ABANDONMENT)['forget']

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rest import kinds, parameters, reading
+from rest import answers, kinds, parameters, reading
 from rest.schemas import BOOLEAN, COMPONENTS, COUNT, STRING, VALUES, Schema, list_of
 from web.openapi import RETRY_AFTER, answer, operation, with_head
 
@@ -102,6 +102,7 @@ def paths() -> dict[str, Any]:
         '/v1/migrations/{id}/resume': {
             'post': _goes_on('Go on where the last run has ended.', parameters.RESUMPTION)
         },
+        '/v1/migrations/{id}/rejects': _rejects(),
         '/sites': _sites(),
         '/sites/{id}': _site(),
         kinds.PATH: _kinds(),
@@ -239,6 +240,18 @@ def _migration() -> dict[str, Any]:
         problems=[*NAMED, '400', '409'],
     )
     return {**_looks('One migration.', _ref('Migration'), [MIGRATION_ID]), 'delete': abandon}
+
+
+def _rejects() -> dict[str, Any]:
+    content = {answers.LINES: {'schema': STRING}}
+    return with_head(
+        operation(
+            'All rows that were left out, a line of JSON each.',
+            {'200': answer(content)},
+            [MIGRATION_ID],
+            problems=NAMED,
+        )
+    )
 
 
 def _goes_on(summary: str, given: Sequence[Schema] = ()) -> dict[str, Any]:

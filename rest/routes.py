@@ -34,7 +34,7 @@ def mount(app: falcon.App[Any, Any], platform: Platform) -> None:
     one_migration = OneMigration(platform)
     app.add_route('/v1/migrations', Migrations(platform))
     app.add_route('/v1/migrations/{id}', one_migration)
-    for each in ('run', 'cancel', 'resume'):
+    for each in ('run', 'cancel', 'resume', 'rejects'):
         app.add_route(f'/v1/migrations/{{id}}/{each}', one_migration, suffix=each)
     app.add_route('/sites', Sites(platform))
     app.add_route('/sites/{id}', OneSite(platform))

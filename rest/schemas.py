@@ -249,6 +249,13 @@ _MIGRATION_OUTLINE: dict[str, Schema] = {
     'target': STRING,
     'tables': {'type': 'array', 'items': STRING, 'description': 'Only these; empty: all.'},
     'schema': {**STRING, 'description': 'Of the target.'},
+    'source_schema': {**STRING, 'description': 'Of a PostgreSQL source.'},
+    'types': {
+        'type': 'object',
+        'description': 'Types that were chosen, by `table.column`.',
+        'additionalProperties': STRING,
+    },
+    'zero_dates_are_null': BOOLEAN,
     'replace': BOOLEAN,
     'allow_rejects': COUNT,
     'progress': or_null(
@@ -270,11 +277,17 @@ _MIGRATION_OUTLINE: dict[str, Schema] = {
     'started_at': or_null(TIME),
     'ended_at': or_null(TIME),
 }
-MIGRATION_OUTLINE = record('A migration, without its plan and rejects.', **_MIGRATION_OUTLINE)
+MIGRATION_OUTLINE = record('A migration, without what is long.', **_MIGRATION_OUTLINE)
 MIGRATION = record(
     'Tables on their way from one database to another.',
     plan=or_null(_PLAN),
-    rejects={'type': 'array', 'items': _REJECT},
+    rejects={'type': 'array', 'items': _REJECT, 'description': 'The first 1,000.'},
+    left_out={**COUNT, 'description': 'How many rows were left out.'},
+    moved={
+        'type': 'object',
+        'description': 'How many rows each table has got, which were compared, once all is done.',
+        'additionalProperties': COUNT,
+    },
     **_MIGRATION_OUTLINE,
 )
 _END = closed(

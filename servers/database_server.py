@@ -14,6 +14,8 @@ from servers.kept import Kept
 from servers.postgresql import USER, PostgreSQL
 from workspaces.environment import without_password
 
+# Of our own one.
+HOST = '127.0.0.1'
 # By which programs find it; the password apart, as errors quote addresses.
 URL, PASSWORD = 'POSTGRESQL_URL', 'POSTGRESQL_PASSWORD'
 
@@ -50,9 +52,19 @@ class DatabaseServer:
             return {URL: url.geturl(), **({} if password is None else {PASSWORD: password})}
         [port] = self._kept.ports(pause)
         return {
-            URL: f'postgresql://{USER}@127.0.0.1:{port}/postgres?sslmode=disable',
+            URL: f'postgresql://{USER}@{HOST}:{port}/postgres?sslmode=disable',
             PASSWORD: self._server.password(),
         }
+
+    def wait_for(self, host: str, port: int, pause: Callable[[float], object]) -> None:
+        """Return once our own one answers, if this is its address; at once where it is not.
+
+        pause: see Kept.ports.
+
+        Raises ServerError.
+        """
+        if not self._address and host == HOST and self._kept.was_at(port):
+            self._kept.ports(pause)
 
     def close(self) -> None:
         """End our own one, where this process keeps it."""

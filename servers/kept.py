@@ -107,6 +107,10 @@ class Kept:
         """Whether it has run here before, so that something may be in it."""
         return self._ports_file.exists()
 
+    def was_at(self, port: int) -> bool:
+        """Tell whether it is, or was at last, on a port."""
+        return port in _ports_in(self._ports_file)
+
     def begin(self) -> None:
         """Have it run from now on, until close(), whoever keeps it."""
         self._obstacle = None

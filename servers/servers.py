@@ -54,6 +54,15 @@ class Servers:
             found |= self._database_server.variables(pause)
         return found
 
+    def wait_for_database(self, host: str, port: int, pause: Callable[[float], object]) -> None:
+        """Return once our own PostgreSQL answers, if this is its address; else at once.
+
+        pause: as in `variables`.
+
+        Raises ServerError.
+        """
+        self._database_server.wait_for(host, port, pause)
+
     def close(self) -> None:
         """End what runs here."""
         self._object_store.close()

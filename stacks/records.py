@@ -121,11 +121,13 @@ class Migration:
 
     run: the id of its last run; operation, state, error and the times but the first are that one's.
     source, target: without passwords; `stack NAME` where it is the database of a stack.
+    types: by `table.column`, those that were chosen.
     plan: as migrations.plans has it; None before it was made, and in lists.
     progress: `{"step", "rows", "total", "rate", "seconds_left"}`; None before it began.
-    rejects: what was left out, each `{"table", "key", "column", "value", "reason"}`; empty
-        in lists.
-    rows: how many were moved, once all is done. backup: the schema with what was replaced.
+    rejects: what was left out, each `{"table", "key", "column", "value", "reason"}`, the first
+        1,000; empty in lists. left_out: how many there are in all.
+    moved: the rows of each table, once all is done, which were compared; empty in lists.
+    rows: how many these are. backup: the schema with what was replaced.
     """
 
     id: str
@@ -136,11 +138,16 @@ class Migration:
     target: str
     tables: list[str]
     schema: str
+    source_schema: str
+    types: dict[str, str]
+    zero_dates_are_null: bool
     replace: bool
     allow_rejects: int
     plan: dict[str, Any] | None
     progress: dict[str, Any] | None
     rejects: list[dict[str, Any]]
+    left_out: int
+    moved: dict[str, int]
     rows: int | None
     backup: str | None
     error: dict[str, Any] | None

@@ -124,7 +124,7 @@ class Service:
             here,
             operator,
             self._bell,
-            migrator=Migrator(self._settings, records.vault),
+            migrator=Migrator(self._settings, records.vault, self._servers),
         )
         housekeeping = Housekeeping(self._settings, records.database, operator.snapshots)
         keeper = Keeper(records.database, here, dispatcher, housekeeping, self._bell)

@@ -32,6 +32,10 @@ class DatabaseServer:
         """As the one who may do everything there."""
         return f'postgresql://postgres:{self.password}@127.0.0.1:{self.port}/postgres'
 
+    def url_of(self, database: str) -> str:
+        """Return the URL of one of its databases."""
+        return f'{self.url.rpartition("/")[0]}/{database}'
+
     def connect(self, database: str = 'postgres') -> psycopg.Connection[Any]:
         return psycopg.connect(self.url, dbname=database, autocommit=True)
 

@@ -9,7 +9,7 @@ from migrations.errors import MigrationError
 from migrations.places import parse
 from stacks import cursors, permissions
 from stacks.errors import ConflictError, Flaw, InvalidError, NotFoundError
-from stacks.migrating.migrations import Migrations
+from stacks.migrating.migrations import Migrations, Reachable
 from stacks.records import ACTIVE, Caller, Migration, Page, Run
 from stacks.requests import End, Key, NewMigration
 from tests.fake_records import NOW
@@ -18,7 +18,19 @@ PLAN: dict[str, Any] = {
     'source': 'sqlite:/data/a.db',
     'target': 'stack db',
     'schema': 'public',
-    'tables': [],
+    'tables': [
+        {
+            'name': 'hello',
+            'columns': [
+                {
+                    **{'name': 'id', 'source_type': 'INTEGER', 'target_type': 'bigint'},
+                    **{'form': 'integer', 'notes': [{'level': 'widened', 'text': 'wider'}]},
+                }
+            ],
+            'rows': 3,
+            'bytes': 4_500_000,
+        }
+    ],
     'notes': [{'level': 'lost', 'text': 'said by the test'}],
     'seconds': 2.0,
     'replaced': [],
@@ -54,11 +66,16 @@ class FakeMigrations(Migrations):
             target=target,
             tables=list(request.tables),
             schema=request.schema,
+            source_schema=request.source_schema,
+            types=dict(request.types),
+            zero_dates_are_null=request.zero_dates_are_null,
             replace=request.replace,
             allow_rejects=request.allow_rejects,
             plan=None,
             progress=PROGRESS,
             rejects=[REJECT] if request.allow_rejects else [],
+            left_out=1 if request.allow_rejects else 0,
+            moved={},
             rows=None,
             backup=None,
             error=None,
@@ -79,19 +96,28 @@ class FakeMigrations(Migrations):
         end = before - limit
         return Page(part[:limit], str(end) if end > 0 and len(part) > limit else None)
 
-    def one(self, caller: Caller, migration: str) -> Migration:
+    def rejects(self, caller: Caller, migration: str) -> list[dict[str, str]]:
+        return self.one(caller, migration).rejects
+
+    def reachable(self, caller: Caller) -> Reachable:
+        self._platform.answer()
+        return Reachable(('goods',), ('db.example.com',), ('/data',))
+
+    def one(self, caller: Caller, migration: str, *, is_brief: bool = False) -> Migration:
         self._platform.answer()
         if not self._is_of(caller, migration):
             raise NotFoundError('There is no migration of this id.')
         found = self._found[migration]
         run: Run = self._platform.run(caller, found.run)
+        is_done = (run.operation, run.state) == ('migrate', 'succeeded')
         return replace(
             found,
             operation=run.operation,
             state=run.state,
             error=run.error,
-            plan=PLAN if run.has_ended else None,
-            rows=2 if (run.operation, run.state) == ('migrate', 'succeeded') else None,
+            plan=PLAN if run.has_ended and not is_brief else None,
+            rows=2 if is_done else None,
+            moved={'a': 2} if is_done and not is_brief else {},
             cancel_requested=run.cancel_requested,
             ended_at=run.ended_at,
         )

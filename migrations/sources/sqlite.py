@@ -31,8 +31,9 @@ class SqliteSource:
     is_frozen = True
     most_workers: int | None = None
 
-    def __init__(self, file: Path) -> None:
-        self._connection = read_only(file)
+    def __init__(self, file: Path, patience: float = BUSY_TIMEOUT) -> None:
+        """Open a file; patience: seconds to wait for whoever writes to it."""
+        self._connection = read_only(file, patience)
 
     def reflect(self, wishes: Wishes) -> Found:
         # It imports what this has, too.
@@ -113,12 +114,12 @@ class SqliteSource:
             yield rows
 
 
-def read_only(file: Path) -> sqlite3.Connection:
+def read_only(file: Path, patience: float = BUSY_TIMEOUT) -> sqlite3.Connection:
     """Open a file that is only read, and whose schema is trusted in nothing."""
     connection = sqlite3.connect(
         f'{file.absolute().as_uri()}?mode=ro',
         uri=True,
-        timeout=BUSY_TIMEOUT,
+        timeout=patience,
         isolation_level=None,
         check_same_thread=False,
     )

@@ -16,7 +16,9 @@ from portal.pages.showing import inputs, outputs
 from portal.views import DestroyPage, StackPage, StacksPage
 from stacks import permissions
 from stacks.errors import Flaw, InvalidError
+from stacks.migrating.migrations import OUTPUT
 from stacks.moments import aware, now
+from stacks.operation.marks import SECRET
 from stacks.ordering import insist_on_unprotected
 from stacks.platform import Platform
 from stacks.records import ACTIVE, DESTROY, PREVIEW, REFRESH, STACK_STATES, UPDATE, Caller, Run
@@ -157,6 +159,7 @@ class OneStack:
             has_more_runs=len(runs) > RUNS_SHOWN,
             plot=_plot(runs),
             may_change=permissions.may_change(caller, stack.owner),
+            is_database=stack.outputs.get(OUTPUT) == SECRET,
             can_expire_never=stack.expires_at is not None and not self._platform.longest_ttl,
             extensions=self._extensions(),
             flaws=flaws,

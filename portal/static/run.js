@@ -98,6 +98,10 @@ if (live && log) {
   }
 
   function take(request) {
+    if (request.status === 404) {
+      news.textContent = 'It is not here any more.';
+      return;
+    }
     if (request.responseURL.includes('/login')) {
       news.textContent = 'You are not signed in any more. Open this page again to sign in; the run goes on.';
       return;
@@ -118,7 +122,7 @@ if (live && log) {
       finish(fresh.dataset.state);
       return;
     }
-    speak(`${fresh.dataset.done} resources done`, false);
+    speak(fresh.dataset.said, false);
     again(pause(isNew && Boolean(fresh.dataset.ended)));
   }
 

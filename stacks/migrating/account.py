@@ -12,8 +12,8 @@ from migrations.rows import Reject
 from migrations.running import Result
 from stacks.migrating.reach import staging_id
 
-# Those that are kept: enough to see what is wrong with them.
-MOST_REJECTS = 1000
+# Those that are kept: as many as may be allowed for.
+MOST_REJECTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,10 @@ class Account:
     def result(self, result: Result) -> None:
         """Tell what it has brought."""
         self.rejects(result.rejects)
-        self._tell(result={'rows': result.rows, 'backup': result.backup or None})
+        self._tell(
+            result={'rows': result.rows, 'backup': result.backup or None},
+            moved=[list(each) for each in result.moved],
+        )
 
     def _tell(self, **columns: Any) -> None:
         # A new one, never a change: whoever stores it compares it with the one before.

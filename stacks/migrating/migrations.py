@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from migrations.errors import MigrationError
 from migrations.places import Place
+from migrations.plans import Plan
 from settings import Settings
 from stacks import cursors, permissions
 from stacks.errors import ConflictError, Flaw, InvalidError, NotFoundError
-from stacks.migrating import reach
+from stacks.migrating import reach, rules, wishes
 from stacks.moments import now
 from stacks.ordering import visible
 from stacks.records import (
     ABANDON,
-    ACTIVE,
     MIGRATE,
     PLAN,
     SUCCEEDED,
@@ -28,21 +28,33 @@ from stacks.records import (
     Migration,
     Page,
 )
-from stacks.requests import End, Key, NewMigration
+from stacks.requests import Key, NewMigration
 from stacks.running.waiting import Bell
-from stacks.store import inventories, migrations, runs
+from stacks.store import inventories, migrations, runs, stacks
 from stacks.store.database import Database
 from stacks.store.stacks import Row
-from stacks.submission import MOST_ACTIVE, known_run, remember
+from stacks.submission import remember
 from stacks.vault import Vault
 
 # The secret output of a stack that is a database.
 OUTPUT = 'url'
-MOST_TABLES = 10_000
-LONGEST_NAME = 1000
-MOST_ALLOWED = 10_000
-ID = re.compile('[a-z0-9_]{1,40}')
-TYPE = re.compile(r'[A-Za-z][\w ]*(\(\d+(, ?\d+)?\))?[\w ]*(\[\])?', re.ASCII)
+# Stacks that people can choose from; of more they have to know the name.
+MOST_OFFERED = 100
+# Of what stands in the way of a plan.
+MOST_TOLD = 20
+
+
+@dataclass(frozen=True)
+class Reachable:
+    """What somebody may move tables from and to.
+
+    stacks: own ones that are databases, as far as people are offered them.
+    hosts, folders: as the settings have them.
+    """
+
+    stacks: tuple[str, ...]
+    hosts: tuple[str, ...]
+    folders: tuple[str, ...]
 
 
 class Migrations:
@@ -71,32 +83,29 @@ class Migrations:
         """
         permissions.insist_on_role(caller, 'user')
         with self._database().writing() as connection:
-            if known := _known(connection, caller, request.key):
+            if known := rules.known(connection, caller, request.key):
                 return known
-            _insist_on_room(connection, caller)
-            if flaws := _flaws(request):
+            rules.insist_on_room(connection, caller)
+            if flaws := wishes.flaws_of(request):
                 raise InvalidError(flaws)
-            wishes = {**asdict(request), 'stacks': _stacks(request)}
-            for name in ('source', 'target', 'key', 'plan'):
-                wishes.pop(name)
             source, target = self._places(connection, caller, request)
             migration = f'mig_{secrets.token_hex(12)}'
-            run = _queue(connection, caller, migration, PLAN if request.plan else MIGRATE)
+            run = _queue(connection, caller.name, migration, PLAN if request.plan else MIGRATE)
             migrations.insert(
                 connection,
                 {
                     'id': migration,
                     'run_id': run,
                     'caller': caller.name,
-                    'source': _named(request.source, source),
-                    'target': _named(request.target, target),
-                    'wishes': wishes,
+                    'source': wishes.named(request.source, source),
+                    'target': wishes.named(request.target, target),
+                    'wishes': wishes.stored(request),
                     'secret': self._sealed(source, target),
                     'created_at': now(),
                 },
             )
             remember(connection, caller.name, request.key, run)
-            found = migrations.shown(_visible(connection, caller, migration))
+            found = migrations.shown(rules.visible(connection, caller, migration))
         self._bell.ring()
         return found
 
@@ -114,19 +123,43 @@ class Migrations:
         items = [migrations.shown(row) for row in found[:limit]]
         return Page(items, str(found[limit - 1].number) if is_more else None)
 
-    def one(self, caller: Caller, migration: str) -> Migration:
+    def one(self, caller: Caller, migration: str, *, is_brief: bool = False) -> Migration:
         """Return a migration.
+
+        is_brief: whether what is long is left out, as in lists.
 
         Raises NotFoundError.
         """
         with self._database().reading() as connection:
-            return migrations.shown(_visible(connection, caller, migration))
+            return migrations.shown(rules.visible(connection, caller, migration, is_brief=is_brief))
+
+    def rejects(self, caller: Caller, migration: str) -> list[dict[str, str]]:
+        """Return all that a migration has left out, as Migration has the first of it.
+
+        Raises NotFoundError.
+        """
+        with self._database().reading() as connection:
+            return list(rules.visible(connection, caller, migration).rejects)
+
+    def reachable(self, caller: Caller) -> Reachable:
+        """Return what the caller may move tables from and to."""
+        owner = None if caller.may('operator') else caller.name
+        with self._database().reading() as connection:
+            found = stacks.names_with_secret(
+                connection, OUTPUT, owner, caller.programs, MOST_OFFERED
+            )
+        hosts, folders = self._settings.hosts_of_migrations, self._settings.folders_of_migrations
+        return Reachable(tuple(found), tuple(hosts), tuple(map(str, folders)))
 
     def run(self, caller: Caller, migration: str, key: Key | None = None) -> Migration:
         """Queue the run that moves what a plan says.
 
         Raises NotFoundError, ConflictError.
         """
+        with self._database().reading() as connection:
+            row = rules.visible(connection, caller, migration)
+        if rules.is_planned(row):
+            self._insist_on_fit(row)
         return self._again(caller, migration, key, self._operation_to_run)
 
     def resume(
@@ -147,8 +180,8 @@ class Migrations:
             if row.state == SUCCEEDED:
                 raise ConflictError('wrong-state', 'This migration has nothing to go on with.')
             if allow_rejects is not None:
-                wishes = {**row.wishes, 'allow_rejects': allow_rejects}
-                migrations.change(connection, migration, wishes=wishes)
+                wished = {**row.wishes, 'allow_rejects': allow_rejects}
+                migrations.change(connection, migration, wishes=wished)
             return str(row.operation)
 
         return self._again(caller, migration, key, operation)
@@ -164,10 +197,10 @@ class Migrations:
         Raises NotFoundError, ConflictError.
         """
         with self._database().writing() as connection:
-            if not _known(connection, caller, key):
-                row = _visible(connection, caller, migration, lock=True)
-                _insist_on_rest(row)
-                if forget or not _has_traces(row):
+            if not rules.known(connection, caller, key):
+                row = rules.visible(connection, caller, migration, lock=True)
+                rules.insist_on_rest(row)
+                if forget or not rules.has_traces(row):
                     migrations.remove(connection, migration)
                     return None
         return self._again(caller, migration, key, lambda *_: ABANDON)
@@ -182,23 +215,37 @@ class Migrations:
         """Queue another run of a migration; operation: returns which, or raises ConflictError."""
         permissions.insist_on_role(caller, 'user')
         with self._database().writing() as connection:
-            if known := _known(connection, caller, key):
+            if known := rules.known(connection, caller, key):
                 return known
-            row = _visible(connection, caller, migration, lock=True)
-            _insist_on_rest(row)
-            _insist_on_room(connection, caller)
+            row = rules.visible(connection, caller, migration, lock=True)
+            rules.insist_on_rest(row)
+            rules.insist_on_room(connection, caller)
             chosen = operation(connection, row)
-            run = _queue(connection, caller, migration, chosen)
-            migrations.change(connection, migration, run_id=run)
+            # It is of whoever the migration is of, who else could neither see nor cancel it.
+            run = _queue(connection, row.caller, migration, chosen)
+            secret = self._renewed(connection, caller, row)
+            migrations.change(connection, migration, run_id=run, secret=secret)
             remember(connection, caller.name, key, run)
-            found = migrations.shown(_visible(connection, caller, migration))
+            found = migrations.shown(rules.visible(connection, caller, migration))
         self._bell.ring()
         return found
 
     def _operation_to_run(self, connection: sa.Connection, row: Row) -> str:
-        if (row.operation, row.state) != (PLAN, SUCCEEDED):
+        if not rules.is_planned(row):
             raise ConflictError('wrong-state', 'This migration has no plan that waits to be run.')
         return MIGRATE
+
+    def _insist_on_fit(self, row: Row) -> None:
+        """Raise ConflictError when it is known already that a plan cannot be run."""
+        plan = Plan.of_data(row.plan)
+        if refusals := plan.refusals[:MOST_TOLD]:
+            said = 'This cannot be carried over: ' + '; '.join(refusals)
+            raise ConflictError('plan-refused', said)
+        if reach.has_changed(self._settings, self._vault().decrypt(row.secret['source']), plan):
+            raise ConflictError(
+                'plan-outdated',
+                'The tables of the source are others than when it was planned. Plan it again.',
+            )
 
     def _places(
         self, connection: sa.Connection, caller: Caller, request: NewMigration
@@ -229,89 +276,32 @@ class Migrations:
             raise NotFoundError(f'The stack has no secret output {OUTPUT}.')
         return str(json.loads(self._vault().decrypt(sealed)))
 
+    def _renewed(self, connection: sa.Connection, caller: Caller, row: Row) -> dict[str, str]:
+        """Return the URLs of both ends, of stacks as they are now: a password may be a new one."""
+        found = dict(row.secret)
+        for end, stack in row.wishes['stacks'].items():
+            # Of a stack that is gone, the run tells what is left to do.
+            if stack and found:
+                with suppress(NotFoundError, MigrationError):
+                    url = self._url_of(connection, caller, stack)
+                    place = reach.place(self._settings, url, is_of_stack=True)
+                    found[end] = self._vault().encrypt(place.url)
+        return found
+
     def _sealed(self, source: Place, target: Place) -> dict[str, str]:
         vault = self._vault()
         return {'source': vault.encrypt(source.url), 'target': vault.encrypt(target.url)}
 
 
-def _known(connection: sa.Connection, caller: Caller, key: Key | None) -> Migration | None:
-    """Return what came of the same request when it was sent before; None when it was not."""
-    run = known_run(connection, caller.name, key)
-    if run is None:
-        return None
-    return migrations.shown(_visible(connection, caller, str(run.inputs.get('migration'))))
-
-
-def _visible(connection: sa.Connection, caller: Caller, migration: str, lock: bool = False) -> Row:
-    permissions.insist_on_role(caller, 'reader')
-    # No database takes whatever somebody may write for an id.
-    row = migrations.by_id(connection, migration, lock) if ID.fullmatch(migration) else None
-    if row is None or not (caller.name == row.caller or caller.may('operator')):
-        raise NotFoundError('There is no migration of this id.')
-    return row
-
-
-def _insist_on_rest(row: Row) -> None:
-    if row.state in ACTIVE:
-        raise ConflictError(
-            'run-in-progress',
-            f'A run is under way on this migration ({row.operation}).',
-            row.run_id,
-        )
-
-
-def _insist_on_room(connection: sa.Connection, caller: Caller) -> None:
-    if runs.active_migrations(connection, caller.name) >= MOST_ACTIVE:
-        raise ConflictError(
-            'queue-full', f'{MOST_ACTIVE} migrations of yours are under way. Wait for one to end.'
-        )
-
-
-def _has_traces(row: Row) -> bool:
-    """Tell whether there may be something of a migration in the target."""
-    return bool(row.is_begun and row.plan is not None and row.secret)
-
-
-def _queue(connection: sa.Connection, caller: Caller, migration: str, operation: str) -> str:
+def _queue(connection: sa.Connection, caller: str, migration: str, operation: str) -> str:
     run_id = f'run_{secrets.token_hex(12)}'
     values = {
         'id': run_id,
         'stack': '',
         'program': '',
         'operation': operation,
-        'caller': caller.name,
+        'caller': caller,
         'inputs': {'plain': {'migration': migration}, 'secret': {}},
     }
     runs.insert(connection, values)
     return run_id
-
-
-def _named(end: End, place: Place) -> str:
-    return f'stack {end.stack}' if end.stack is not None else str(place)
-
-
-def _stacks(request: NewMigration) -> dict[str, str | None]:
-    return {'source': request.source.stack, 'target': request.target.stack}
-
-
-def _flaws(request: NewMigration) -> list[Flaw]:
-    flaws = []
-    for name, end in (('source', request.source), ('target', request.target)):
-        if (end.url is None) == (end.stack is None):
-            flaws.append(Flaw(f'/{name}', 'must have either url or stack'))
-    if len(request.tables) > MOST_TABLES or not all(map(_is_name, request.tables)):
-        flaws.append(Flaw('/tables', f'must be at most {MOST_TABLES} names of tables'))
-    for pointer, name in (('schema', request.schema), ('source_schema', request.source_schema)):
-        if not _is_name(name):
-            flaws.append(Flaw(f'/{pointer}', 'must be the name of a schema'))
-    if not all(_is_name(name) and TYPE.fullmatch(kind) for name, kind in request.types):
-        flaws.append(
-            Flaw('/types', 'must be types of PostgreSQL, as numeric(20,4), by table.column')
-        )
-    if not 0 <= request.allow_rejects <= MOST_ALLOWED:
-        flaws.append(Flaw('/allow_rejects', f'must be a number from 0 to {MOST_ALLOWED}'))
-    return flaws
-
-
-def _is_name(text: str) -> bool:
-    return 0 < len(text) <= LONGEST_NAME and '\0' not in text and text.isprintable()

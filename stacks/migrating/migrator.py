@@ -20,6 +20,8 @@ from migrations.planning import Ends
 from migrations.plans import Plan
 from migrations.running import Caller, Result
 from migrations.sources import Wishes
+from servers.errors import ServerError
+from servers.servers import Servers
 from settings import Settings
 from stacks.migrating import reach
 from stacks.migrating.account import Account, Job
@@ -38,9 +40,11 @@ NO_ROOM = 'The folder of the service cannot be used. Tell the operator, then res
 class Migrator:
     """Does runs of migrations; safe for all threads."""
 
-    def __init__(self, settings: Settings, vault: Vault) -> None:
+    def __init__(self, settings: Settings, vault: Vault, servers: Servers) -> None:
+        """Take what it works with; servers: on which databases of stacks may be."""
         self._settings = settings
         self._vault = vault
+        self._servers = servers
 
     def course(self, job: Job, log_size: int) -> Course:
         """Return the course of a run, which knows what must not show."""
@@ -63,13 +67,17 @@ class Migrator:
         seconds = self._settings.operation_timeout
         attempt = _Attempt(job, account, course, stop, keep=keep, seconds=seconds)
         try:
-            attempt.do(self._ends(job))
+            ends = self._ends(job)
+            self._await_servers(job, ends, attempt.pause)
+            attempt.do(ends)
         except CancelledError:
             return attempt.stopped()
         except MigrationError as error:
             if stop.is_wanted:
                 return attempt.stopped()
             return _failed(course, error)
+        except ServerError as error:
+            return Outcome(FAILED, error=own_error(f'{error} When it runs again, resume it.'))
         except OSError as error:
             logger.error('a migration cannot be done: %s', error)
             return Outcome(FAILED, error=own_error(NO_ROOM))
@@ -85,6 +93,12 @@ class Migrator:
             for end in ('source', 'target')
         ]
         return reach.ends(self._settings, *found)
+
+    def _await_servers(self, job: Job, ends: Ends, pause: Callable[[float], None]) -> None:
+        """Return once those answer that we keep; after a crash that takes its time."""
+        for name, place in (('source', ends.source), ('target', ends.target)):
+            if job.wishes['stacks'][name]:
+                self._servers.wait_for_database(place.host, place.port, pause)
 
 
 class _Attempt:
@@ -118,6 +132,12 @@ class _Attempt:
         else:
             self._moved(ends)
 
+    def pause(self, seconds: float) -> None:
+        """Let some seconds go by; raises CancelledError."""
+        if self._is_over():
+            raise CancelledError
+        self._stop.wait(seconds)
+
     def stopped(self) -> Outcome:
         """Return how it ended when it was told to stop, or its time was over."""
         if not self._stop.is_wanted:
@@ -142,8 +162,8 @@ class _Attempt:
         )
         self._account.plan(made)
         self._course.line(
-            f'planned: {len(made.tables)} tables, about {made.rows} rows, '
-            f'{made.seconds:.0f} s for one process'
+            f'planned: {len(made.tables)} {"table" if len(made.tables) == 1 else "tables"}, '
+            f'about {made.rows} rows, {made.seconds:.0f} s for one process'
         )
         for each in made.refusals:
             self._course.line(f'refused: {each}')

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import time
 from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote
 
-from migrations.errors import MigrationError
+from migrations import planning
+from migrations.errors import ChangedError, MigrationError
 from migrations.places import Place, Reach, parse
 from migrations.planning import COPY_PREFIX, Ends
+from migrations.plans import Plan
+from migrations.sources.sqlite import SqliteSource
 from settings import DAY, Settings
 
 FOLDER = 'migrations'
@@ -35,6 +40,25 @@ def ends(settings: Settings, source: Place, target: Place) -> Ends:
     """Return both ends of a migration, of which nothing else can be reached."""
     reach = Reach.of(map(_host, (source, target)), settings.folders_of_migrations)
     return Ends(source, target, reach, work_folder(settings))
+
+
+def has_changed(settings: Settings, source: str, plan: Plan) -> bool:
+    """Tell whether the tables of a SQLite file are known to be others than in a plan.
+
+    source: its URL. Of what cannot be looked at here and at once, the run tells.
+    """
+    found = parse(source)
+    if found.kind != 'sqlite':
+        return False
+    try:
+        place(settings, source, is_of_stack=False)
+        with closing(SqliteSource(Path(found.database), patience=0.0)) as opened:
+            planning.insist_on_fingerprint(opened, plan)
+    except ChangedError:
+        return True
+    except (MigrationError, sqlite3.Error, OSError):
+        return False
+    return False
 
 
 def work_folder(settings: Settings) -> Path:

@@ -15,7 +15,9 @@ from stacks.store.tables import migrations, runs
 # Of the last run, which every migration has: they go together.
 OF_RUN = ('operation', 'state', 'error', 'cancel', 'started_at', 'ended_at')
 # What a list leaves out, because it may be long.
-LONG = ('plan', 'rejects')
+LONG = ('plan', 'rejects', 'moved')
+# Rejects that people see at once; all of them are a list of its own.
+SHOWN_REJECTS = 1000
 JOINED = migrations.join(runs, runs.c.id == migrations.c.run_id)
 
 
@@ -24,15 +26,17 @@ def insert(connection: sa.Connection, values: Mapping[str, Any]) -> None:
     connection.execute(migrations.insert().values(values))
 
 
-def by_id(connection: sa.Connection, migration: str, lock: bool = False) -> Row | None:
+def by_id(
+    connection: sa.Connection, migration: str, lock: bool = False, is_brief: bool = False
+) -> Row | None:
     """Return a migration with what is known of its last run.
 
-    lock: nobody else changes it until the transaction ends.
+    lock: nobody else changes it until the transaction ends. is_brief: without what is long.
     """
     if lock:
         own = sa.select(migrations.c.id).where(migrations.c.id == migration)
         connection.execute(own.with_for_update())
-    query = _selected(migrations.c).where(migrations.c.id == migration)
+    query = _selected(_brief() if is_brief else migrations.c).where(migrations.c.id == migration)
     return connection.execute(query).one_or_none()
 
 
@@ -43,7 +47,7 @@ def page(
 
     caller: whose they are; None for all.
     """
-    query = _selected([each for each in migrations.c if each.name not in LONG])
+    query = _selected(_brief())
     if caller is not None:
         query = query.where(migrations.c.caller == caller)
     if before is not None:
@@ -74,7 +78,7 @@ def ids(connection: sa.Connection) -> set[str]:
 
 def shown(row: Row) -> Migration:
     """Return what people may see of a migration."""
-    result = row.result or {}
+    result, rejects = row.result or {}, getattr(row, 'rejects', [])
     return Migration(
         id=row.id,
         run=row.run_id,
@@ -84,11 +88,16 @@ def shown(row: Row) -> Migration:
         target=row.target,
         tables=row.wishes['tables'],
         schema=row.wishes['schema'],
+        source_schema=row.wishes['source_schema'],
+        types=dict(row.wishes['types']),
+        zero_dates_are_null=row.wishes['zero_dates_are_null'],
         replace=row.wishes['replace'],
         allow_rejects=row.wishes['allow_rejects'],
         plan=getattr(row, 'plan', None),
         progress=row.progress,
-        rejects=getattr(row, 'rejects', []),
+        rejects=rejects[:SHOWN_REJECTS],
+        left_out=len(rejects),
+        moved=dict(getattr(row, 'moved', None) or []),
         rows=result.get('rows'),
         backup=result.get('backup'),
         error=row.error,
@@ -98,6 +107,10 @@ def shown(row: Row) -> Migration:
         started_at=aware(row.started_at) if row.started_at else None,
         ended_at=aware(row.ended_at) if row.ended_at else None,
     )
+
+
+def _brief() -> list[sa.Column[Any]]:
+    return [each for each in migrations.c if each.name not in LONG]
 
 
 def _selected(columns: Any) -> sa.Select[tuple[Any, ...]]:

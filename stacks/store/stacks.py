@@ -66,6 +66,19 @@ def page(
     return [shown(row) for row in found]
 
 
+def names_with_secret(
+    connection: sa.Connection,
+    output: str,
+    owner: str | None,
+    programs: frozenset[str] | None,
+    limit: int,
+) -> list[str]:
+    """Return the names of stacks with a secret output; owner, programs: None for all."""
+    query = _selected(StackFilter(owner=owner), programs)
+    query = query.where(stacks.c.outputs[output].as_string() == SECRET)
+    return [row.name for row in connection.execute(query.order_by(stacks.c.name).limit(limit))]
+
+
 def by_urgency(
     connection: sa.Connection,
     where: StackFilter,

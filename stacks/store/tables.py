@@ -113,6 +113,7 @@ log_parts = sa.Table(
 # once all is done. wishes: what was asked for, with the names of stacks that the URLs are of.
 # is_begun: whether there may be something of it in the target.
 # result: what it has brought, which is stored before the last trace of it goes from the target.
+# moved: `[[table, rows], …]` of it; apart, as it is long and lists do without.
 migrations = sa.Table(
     'migrations',
     metadata,
@@ -129,6 +130,7 @@ migrations = sa.Table(
     sa.Column('progress', sa.JSON(none_as_null=True)),
     sa.Column('rejects', sa.JSON, nullable=False, default=list),
     sa.Column('result', sa.JSON(none_as_null=True)),
+    sa.Column('moved', sa.JSON(none_as_null=True)),
     sa.Column('created_at', sa.DateTime, nullable=False),
     sqlite_autoincrement=True,
 )

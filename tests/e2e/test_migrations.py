@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,16 +14,22 @@ import pytest
 from tests.faults.lasting import Lasting
 from tests.infra.process import in_pipe
 from tests.migrating import LEFT, empty_database, sqlite_file
+from tests.moving import CHUNK, ROWS, Moving, assert_went_on, many
 from tests.postgres import Database, postgres
 
-PATIENCE = 120.0
-# Enough rows for a copy to be met in its midst, with a chunk of it done.
-ROWS = 400_000
-CHUNK = 100_000
 FEW = """
     CREATE TABLE hello (id INTEGER PRIMARY KEY, color TEXT NOT NULL);
     INSERT INTO hello VALUES (1, 'Purple'), (2, 'Violet'), (3, 'Plum');
 """
+
+
+class Source(Moving):
+    """A service that may be killed, and the folder of the files that it moves tables from."""
+
+    def __init__(self, lasting: Lasting, folder: Path) -> None:
+        super().__init__(lambda: lasting.client)
+        self.lasting = lasting
+        self.folder = folder
 
 
 @pytest.fixture(scope='module')
@@ -38,68 +42,6 @@ def server() -> Iterator[Database]:
 def target(server: Database) -> Iterator[str]:
     with empty_database(server) as url:
         yield url
-
-
-def many(rows: int = ROWS) -> str:
-    """Return what makes a table of so many rows."""
-    return f"""
-        CREATE TABLE many (id INTEGER PRIMARY KEY, color TEXT NOT NULL, size REAL);
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
-        INSERT INTO many SELECT i, 'color ' || i || hex(randomblob(40)), i / 3.0 FROM n;
-    """
-
-
-class Moving:
-    """A service, and the migrations that it is asked for."""
-
-    def __init__(self, lasting: Lasting, folder: Path) -> None:
-        self.lasting = lasting
-        self.folder = folder
-
-    def begin(self, source: str, target: str, **more: Any) -> str:
-        """Order a migration; return its path."""
-        body = {'source': {'url': source}, 'target': {'url': target}, **more}
-        return f'/migrations/{self.lasting.client.order("POST", "/migrations", body)["id"]}'
-
-    def again(self, path: str, how: str) -> None:
-        self.lasting.client.order('POST', f'{path}/{how}')
-
-    def when(self, path: str, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-        """Wait until something holds of a migration; return it."""
-        ends_at = time.monotonic() + PATIENCE
-        while True:
-            found: dict[str, Any] = self.lasting.client.get(path)
-            if holds(found):
-                return found
-            assert time.monotonic() < ends_at, found
-            time.sleep(0.05)  # the service does not call back
-
-    def ended(self, path: str) -> dict[str, Any]:
-        return self.when(path, lambda found: found['ended_at'])
-
-    def done(self, path: str) -> dict[str, Any]:
-        found = self.ended(path)
-        assert found['state'] == 'succeeded', (found, self.log(found))
-        return found
-
-    def copying(self, path: str) -> None:
-        """Wait until two processes must have done a chunk, and all is not done yet."""
-        found = self.when(path, lambda found: is_copying(found['progress']))
-        assert found['ended_at'] is None
-
-    def log(self, found: dict[str, Any]) -> str:
-        return self.lasting.client.log({'id': found['run']})
-
-
-def is_copying(progress: dict[str, Any] | None) -> bool:
-    return progress is not None and progress['step'] == 'copy' and progress['rows'] >= 2 * CHUNK
-
-
-def assert_went_on(log: str) -> None:
-    """Assert that what was copied before a migration was interrupted was not copied again."""
-    there = [int(number) for number in re.findall(r'copying, (\d+) rows are there', log)]
-    # Where it says so but once, all had been copied by then.
-    assert len(there) == 1 or there[-1] >= CHUNK, log
 
 
 def rows(url: str, query: str) -> list[Any]:
@@ -118,7 +60,7 @@ def assert_moved(source: str, target: str) -> None:
 
 
 @pytest.fixture
-def moving(tmp_path: Path, built_engine: object) -> Iterator[Moving]:
+def moving(tmp_path: Path, built_engine: object) -> Iterator[Source]:
     folder = tmp_path / 'sources'
     folder.mkdir()
     settings = {
@@ -129,12 +71,12 @@ def moving(tmp_path: Path, built_engine: object) -> Iterator[Moving]:
     }
     lasting = Lasting(tmp_path, settings)
     try:
-        yield Moving(lasting, folder)
+        yield Source(lasting, folder)
     finally:
         lasting.stop()
 
 
-def test_planned_and_run(moving: Moving, target: str) -> None:
+def test_planned_and_run(moving: Source, target: str) -> None:
     """A plan moves nothing; it can be run once, and then the rows are there, with their log."""
     path = moving.begin(sqlite_file(moving.folder, FEW), target, plan=True)
     planned = moving.done(path)
@@ -146,16 +88,16 @@ def test_planned_and_run(moving: Moving, target: str) -> None:
     assert (done['operation'], done['rows'], done['rejects']) == ('migrate', 3, [])
     assert rows(target, 'SELECT * FROM hello') == [(1, 'Purple'), (2, 'Violet'), (3, 'Plum')]
     assert 'all verified' in moving.log(done)
-    refused = moving.lasting.client.call('POST', f'{path}/run')
+    refused = moving.client.call('POST', f'{path}/run')
     assert (refused.status_code, refused.json()['type']) == (409, '/docs/errors#wrong-state')
 
 
-def test_cancelled_resumed(moving: Moving, target: str) -> None:
+def test_cancelled_resumed(moving: Source, target: str) -> None:
     """A migration that was cancelled goes on where it was when it is resumed."""
     source = sqlite_file(moving.folder, many())
     path = moving.begin(source, target)
     moving.copying(path)
-    assert moving.lasting.client.call('POST', f'{path}/cancel').status_code == 202
+    assert moving.client.call('POST', f'{path}/cancel').status_code == 202
     assert moving.ended(path)['state'] == 'cancelled'
     assert rows(target, "SELECT to_regclass('many')") == [(None,)]
     moving.again(path, 'resume')
@@ -165,22 +107,22 @@ def test_cancelled_resumed(moving: Moving, target: str) -> None:
     assert_moved(source, target)
 
 
-def test_cancelled_abandoned(moving: Moving, target: str) -> None:
+def test_cancelled_abandoned(moving: Source, target: str) -> None:
     """Of a migration that is abandoned nothing is left, neither in the target nor here."""
     path = moving.begin(sqlite_file(moving.folder, many()), target)
     moving.copying(path)
-    moving.lasting.client.call('POST', f'{path}/cancel')
+    moving.client.call('POST', f'{path}/cancel')
     moving.ended(path)
     assert rows(target, LEFT.replace('%%', '%')) != []
-    answer = moving.lasting.client.call('DELETE', path, headers={'Prefer': 'wait=60'})
+    answer = moving.client.call('DELETE', path, headers={'Prefer': 'wait=60'})
     assert answer.status_code in (200, 202)
-    assert moving.lasting.client.call('GET', path).status_code == 404
+    assert moving.client.call('GET', path).status_code == 404
     assert rows(target, LEFT.replace('%%', '%')) == []
     copies = moving.lasting.site.service.state / 'migrations'
     assert list(copies.iterdir()) == []
 
 
-def test_killed(moving: Moving, target: str) -> None:
+def test_killed(moving: Source, target: str) -> None:
     """A migration whose service is killed in mid-copy is gone on with by the next one."""
     source = sqlite_file(moving.folder, many())
     path = moving.begin(source, target)
@@ -196,7 +138,7 @@ def test_killed(moving: Moving, target: str) -> None:
     assert_moved(source, target)
 
 
-def test_put_off(moving: Moving, target: str) -> None:
+def test_put_off(moving: Source, target: str) -> None:
     """A migration that a shutdown puts off goes on afterwards, and that is no attempt."""
     source = sqlite_file(moving.folder, many())
     path = moving.begin(source, target)
@@ -204,24 +146,24 @@ def test_put_off(moving: Moving, target: str) -> None:
     moving.lasting.stop()
     moving.lasting.start()
     done = moving.done(path)
-    assert moving.lasting.client.get(f'/runs/{done["run"]}')['attempts'] == 1
+    assert moving.client.get(f'/runs/{done["run"]}')['attempts'] == 1
     assert 'Stopped; what is copied is kept.' in moving.log(done)
     assert_went_on(moving.log(done))
     assert_moved(source, target)
 
 
-def test_reach(moving: Moving, target: str, tmp_path: Path) -> None:
+def test_reach(moving: Source, target: str, tmp_path: Path) -> None:
     """Hosts and folders that the settings do not name are refused, and never connected to."""
     outside = sqlite_file(tmp_path, FEW)
     with_secret = 'postgresql://me:planted-5511@db.example.com/x'
     body = {'source': {'url': outside}, 'target': {'url': with_secret}}
-    answer = moving.lasting.client.call('POST', '/migrations', json=body)
+    answer = moving.client.call('POST', '/migrations', json=body)
     assert answer.status_code == 422
     assert [each['pointer'] for each in answer.json()['errors']] == ['#/source/url', '#/target/url']
     assert 'planted' not in answer.text
 
 
-def test_secret(moving: Moving, target: str, server: Database) -> None:
+def test_secret(moving: Source, target: str, server: Database) -> None:
     """The password of a target is in no answer, log, file or command line."""
     with server.connect() as connection:
         connection.autocommit = True
@@ -232,15 +174,15 @@ def test_secret(moving: Moving, target: str, server: Database) -> None:
         url = f'postgresql://mover:{password}@{host}'
         path = moving.begin(sqlite_file(moving.folder, many(CHUNK)), url, replace=True)
         found = moving.ended(path)
-        told += [str(found), str(moving.lasting.client.get('/migrations'))]
+        told += [str(found), str(moving.client.get('/migrations'))]
         told.append(moving.log(found))
-        told.append(str(moving.lasting.client.get(f'/runs/{found["run"]}')))
+        told.append(str(moving.client.get(f'/runs/{found["run"]}')))
         assert found['state'] == ('failed' if password.endswith('wrong') else 'succeeded')
     assert not [text for text in told if 'planted-value' in text]
     moving.lasting.assert_untold()
 
 
-def test_infra(moving: Moving, target: str, tmp_path: Path) -> None:
+def test_infra(moving: Source, target: str, tmp_path: Path) -> None:
     """`infra migrate` moves what its plan shows; what is there already, only with --replace."""
     source, file = sqlite_file(moving.folder, FEW), tmp_path / 'target'
     file.write_text(target)

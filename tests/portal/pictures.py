@@ -6,21 +6,26 @@ and dark, on a screen and on a phone.
 
 from __future__ import annotations
 
+import signal
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from tests import processes
 from tests.browser import Person, chromium, person
 from tests.doers import await_that
+from tests.hosts import send
+from tests.moving import Moving, many
 from tests.paths import ROOT
 from tests.platform import Client, Site, inputs
-from tests.portal.serving import portal_with_tokens
+from tests.portal.serving import portal_with_tokens, sources
 
 
 class Look(NamedTuple):
@@ -42,7 +47,41 @@ COLOURS = 128
 SHOWN = {
     **{'catalogue-light': 700, 'form-light': 1200, 'preview-light': 1200, 'run-busy-light': 900},
     **{'run-failed-light': 900, 'stack-light': 900, 'stack-dark': 900, 'stacks-light': 600},
-    **{'stacks-phone': 844, 'destroy-light': 800},
+    **{'stacks-phone': 844, 'destroy-light': 800, 'migration-plan-light': 1250},
+    **{'migration-busy-light': 700, 'migration-done-light': 900},
+}
+# Where files are is another folder each time that pictures are made.
+FOLDER_AS_ELSEWHERE = """() => {
+    for (const each of document.querySelectorAll('dd')) {
+        if (!each.children.length) {
+            each.textContent = each.textContent.replace(/sqlite:.*\\/sources/, 'sqlite:/srv/files')
+        }
+    }
+}"""
+# What tables come from: one with things that become others, one with many rows, one that is odd.
+FILES = {
+    'shop.db': """
+        CREATE TABLE customers (
+            id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL, since DATE, rebate NUMERIC(4,2)
+        );
+        CREATE TABLE orders (
+            id INTEGER PRIMARY KEY, customer INTEGER NOT NULL REFERENCES customers (id),
+            placed DATETIME, paid BOOLEAN
+        );
+        CREATE VIEW unpaid AS SELECT * FROM orders WHERE NOT paid;
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+        INSERT INTO customers SELECT i, 'Customer ' || i, '2024-01-02', 1.555 FROM n;
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
+        INSERT INTO orders SELECT i, 1 + i % 2000, '2024-05-06 07:08:09', i % 2 FROM n;
+        UPDATE orders SET placed = 'last week' WHERE id = 7;
+    """,
+    'visits.db': many(),
+    'staff.db': """
+        CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+        CREATE TABLE holidays (person INTEGER REFERENCES people (id), first DATE, last DATE);
+        INSERT INTO people VALUES (1, 'Ann'), (2, 'Ben'), (3, 'Cleo' || char(0));
+        INSERT INTO holidays VALUES (1, '2024-07-01', '2024-07-20'), (2, '2024-08-01', NULL);
+    """,
 }
 PAGE = '<!doctype html>\n<title>Autumn sale</title>\n<h1>Autumn sale</h1>\n<p>From Monday.</p>\n'
 
@@ -56,9 +95,11 @@ def take(folder: Path, wanted: Mapping[str, int] | None = None) -> None:
     with (
         tempfile.TemporaryDirectory() as temporary,
         portal_with_tokens(Path(temporary)) as (site, tokens),
-        _filled(site, Client(site.service.url, tokens['ulla'])) as paths,
+        _filled(site, Client(site.service.url, tokens['ulla'])) as stacks,
+        _moved(site, Client(site.service.url, tokens['ulla']), Path(temporary)) as migrations,
         chromium() as browser,
     ):
+        paths = {**stacks, **migrations}
         catalogue = Path(temporary) / 'programs'
         for name, look in LOOKS.items():
             with _signed_in(browser, site.service.url, look, tokens['ulla']) as ulla:
@@ -97,6 +138,7 @@ def _without_tests(programs: Path) -> Iterator[None]:
 
 def _take(page: Page, path: str, width: int, tallest: int, file: Path) -> None:
     page.goto(path)
+    page.evaluate(FOLDER_AS_ELSEWHERE)
     height = int(page.evaluate('document.documentElement.scrollHeight'))
     clip = {'x': 0, 'y': 0, 'width': width, 'height': min(height, tallest)}
     page.screenshot(path=file, full_page=True, clip=clip)  # type: ignore[arg-type]
@@ -138,6 +180,41 @@ def _filled(site: Site, ulla: Client) -> Iterator[dict[str, str]]:
     finally:
         slow.unlink()
         ulla.done(busy)
+
+
+@contextmanager
+def _moved(site: Site, ulla: Client, folder: Path) -> Iterator[dict[str, str]]:
+    """Yield where the pages of migrations are: planned, in mid-copy and done."""
+    given = {'name': 'shop', 'delete_protection': False}
+    ulla.done(ulla.create('shop-database', given, 'database', description='What the shop sells'))
+    moving = Moving(lambda: ulla)
+    files = {name: _file(folder, name, text) for name, text in FILES.items()}
+    done = moving.begin(files['staff.db'], 'stack shop-database', allow_rejects=5)
+    planned = moving.begin(files['shop.db'], 'stack shop-database', plan=True)
+    for path in (done, planned):
+        moving.done(path)
+    busy = moving.begin(files['visits.db'], 'stack shop-database')
+    moving.copying(busy)
+    workers = [
+        pid
+        for pid in processes.descendants(site.service.process.pid)
+        if 'migrations.worker' in processes.command_line(pid)
+    ]
+    send(workers, signal.SIGSTOP)
+    below = {'migrations': '/migrations', 'migration-form': '/migrations/new?to=shop-database'}
+    below |= {'migration-plan': planned, 'migration-busy': busy, 'migration-done': done}
+    try:
+        yield {name: f'/portal{path}' for name, path in below.items()}
+    finally:
+        send(workers, signal.SIGCONT)
+        moving.done(busy)
+
+
+def _file(folder: Path, name: str, text: str) -> str:
+    file = sources(folder) / name
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(text)
+    return f'sqlite://{file}'
 
 
 def _pages(**runs: Mapping[str, Any]) -> dict[str, str]:

@@ -21,8 +21,15 @@ def portal(folder: Path, token: str = '', **settings: str) -> Iterator[Site]:
     """Serve the catalogue, the program of files and the awkward one; wait until that is up."""
     lay_out(folder)
     (folder / 'programs' / 'awkward').symlink_to(ROOT / 'tests' / 'programs' / 'awkward')
-    with platform(folder, token=token, **settings) as site:
+    sources(folder).mkdir()
+    reach = {'MIGRATION_HOSTS': '127.0.0.1', 'MIGRATION_FOLDERS': str(sources(folder))}
+    with platform(folder, token=token, **{**reach, **settings}) as site:
         yield site
+
+
+def sources(folder: Path) -> Path:
+    """Return where the SQLite files are that a portal may move tables from."""
+    return folder / 'sources'
 
 
 @contextmanager

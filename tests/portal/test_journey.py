@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
@@ -13,11 +12,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import PATIENCE, Person, person
+from tests.browser import Person
 from tests.doers import await_that
 from tests.platform import TOKEN, Site, inputs
-from tests.portal.markup import assert_well_made
 from tests.portal.serving import portal
+from tests.portal.steps import destroy, ended, logged, shown, visiting
 
 FOCUS = """() => {
     const at = document.activeElement
@@ -289,15 +288,6 @@ def test_keyboard(browser: Browser, site: Site) -> None:
 
 
 @contextmanager
-def visiting(browser: Browser, site: Site, has_scripts: bool = True) -> Iterator[Person]:
-    """Yield somebody at the catalogue; then look through all that they were answered."""
-    with person(browser, site.service.url, java_script_enabled=has_scripts) as found:
-        found.go('/portal')
-        yield found
-        assert_well_made(found, site.service.url)
-
-
-@contextmanager
 def marked(site: Site, name: str) -> Iterator[Path]:
     """Have the program of files be slow, or fail, until the mark is removed."""
     mark = site.files / name
@@ -317,53 +307,10 @@ def fill_files(ann: Person, name: str, *names: str) -> None:
     ann.page.get_by_label('Token').fill(TOKEN)
 
 
-def ended(ann: Person, operation: str, name: str, tab: Page | None = None) -> None:
-    """Wait at the page of a run until it shows that the run has ended."""
-    page = tab or ann.page
-    expect(page.get_by_role('heading', level=1)).to_contain_text(operation)
-    expect(page.get_by_role('heading', level=1)).to_contain_text(name)
-    asked_until(ann, lambda: page.locator('#progress[data-ended=yes]').count() > 0, page)
-    expect(page.locator('#progress')).to_have_attribute('data-ended', 'yes')
-    # What can be done then is on the page once it is made anew.
-    expect(page.get_by_role('link', name='Refresh')).to_have_count(0)
-
-
-def shown(ann: Person, text: str) -> None:
-    """Wait at the page of a run until its log has something."""
-    asked_until(ann, lambda: text in logged(ann.page), ann.page)
-    expect(ann.page.locator('#log')).to_contain_text(text)
-
-
-def asked_until(ann: Person, holds: Callable[[], bool], page: Page) -> None:
-    """Where no script asks how the run is, ask for it by hand, until something holds."""
-    ends_at = time.monotonic() + PATIENCE
-    while not ann.has_scripts and not holds():
-        assert time.monotonic() < ends_at, page.get_by_role('main').inner_text()
-        page.get_by_role('link', name='Refresh').click()
-
-
-def destroy(ann: Person, name: str) -> None:
-    """Destroy a stack from its page, where a wrong name is no confirmation."""
-    page = ann.page
-    page.get_by_role('link', name=f'Destroy {name}').click()
-    expect(page.get_by_role('heading', level=1)).to_have_text(f'Destroy {name}')
-    page.get_by_label('to confirm').fill(name.upper())
-    page.get_by_role('button', name=f'Destroy {name}').click()
-    expect(page.get_by_role('alert')).to_contain_text('There is a problem')
-    page.get_by_label('to confirm').fill(name)
-    page.get_by_role('button', name=f'Destroy {name}').click()
-    ended(ann, 'Destroy', name)
-
-
 def revealed(page: Page) -> str:
     """Have a secret output shown, and return it."""
     page.get_by_role('button', name='Reveal').click()
     return page.locator('#outputs code').first.inner_text()
-
-
-def logged(page: Page) -> str:
-    """Return the whole log as the page has it."""
-    return page.locator('#log').text_content() or ''
 
 
 def last_run(site: Site, name: str) -> dict[str, Any]:

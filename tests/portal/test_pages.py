@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,9 @@ from tests.portal import contrast
 from tests.portal.content import LINES, fill, pages
 from tests.portal.many import MANY, plant
 from tests.portal.markup import assert_well_made
-from tests.portal.serving import HOSTILE, portal
+from tests.portal.moving import migrations
+from tests.portal.serving import HOSTILE, portal, sources
+from tests.postgres import postgres
 
 # Rules that look at colours and sizes; the others find the same in any look.
 LOOKS = ['color-contrast', 'target-size', 'link-in-text-block']
@@ -42,18 +45,33 @@ ROUNDS = 20
 MOST_TIMES = 6
 
 
+Paths = dict[str, str]
+
+
 @pytest.fixture(scope='module')
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp('portal')
+
+
+@pytest.fixture(scope='module')
+def site(folder: Path) -> Iterator[Site]:
     """A portal with awkward stacks, one of them in the middle of a run."""
-    with portal(tmp_path_factory.mktemp('portal')) as site, fill(site):
+    with portal(folder) as site, fill(site):
         yield site
 
 
-def test_for_everybody(browser: Browser, site: Site, whole: bool) -> None:
+@pytest.fixture(scope='module')
+def all_pages(site: Site, folder: Path) -> Iterator[Paths]:
+    """Where each page is, those of migrations too, one of them in its midst."""
+    with postgres() as server, migrations(site, server, sources(folder)) as found:
+        yield {**pages(site), **found}
+
+
+def test_for_everybody(browser: Browser, site: Site, all_pages: Paths, whole: bool) -> None:
     """Each page can be used by everybody, in light and dark, wide and narrow, and runs nothing."""
     found: list[str] = []
     with person(browser, site.service.url) as ann:
-        for path in pages(site).values():
+        for path in all_pages.values():
             before = len(ann.requests)
             look(ann.page, 'light', WIDE)
             ann.go(path)
@@ -73,17 +91,17 @@ def test_for_everybody(browser: Browser, site: Site, whole: bool) -> None:
     assert not found, '\n'.join(found)
 
 
-def test_markup(browser: Browser, site: Site) -> None:
+def test_markup(browser: Browser, site: Site, all_pages: Paths) -> None:
     """Each page is small, and such HTML as pages must be."""
     with person(browser, site.service.url, java_script_enabled=False) as ann:
-        for path in pages(site).values():
+        for path in all_pages.values():
             ann.go(path)
         assert_well_made(ann, site.service.url)
 
 
-def test_text_of_others(browser: Browser, site: Site) -> None:
+def test_text_of_others(browser: Browser, site: Site, all_pages: Paths) -> None:
     """Text of people and programs is shown as it is, wherever it comes from."""
-    where = pages(site)
+    where = all_pages
     with person(browser, site.service.url) as ann:
         for name in ('stack', 'edit', 'run', 'run-broken', 'preview'):
             ann.go(where[name])

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from migrations.plans import REFUSED, Note, Part, Plan, Table
+from migrations.sources.sqlite import SqliteSource
 from stacks.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from stacks.migrating import reach
 from stacks.operation.inventory import Inventory
 from stacks.records import Migration
 from stacks.requests import End, Key, NewMigration, RunFilter
-from stacks.store import inventories
+from stacks.store import inventories, stacks
 from stacks.store.tables import migrations as table
 from stacks.store.tables import runs as run_table
 from tests.records import ANNA, BEN, OPERATOR, READER, SECRET, Site, add_stack, vault
@@ -132,6 +137,7 @@ def test_sent_twice(site: Site) -> None:
         site.platform.migrations.create(ANNA, replace(WISH, key=Key('mine', 'other')))
 
 
+MADE = Plan('sqlite:/data/a.db', 'stack db', 'public', ())
 Ask = Callable[[Any, str], object]
 
 
@@ -150,7 +156,7 @@ def test_goes_on(site: Site, plan: bool, state: str, ask: Ask, operation: str) -
     """What has ended goes on as a run of its own: run, resumed or abandoned."""
     all = site.platform.migrations
     first = all.create(ANNA, replace(WISH, plan=plan))
-    ended(site, first, state, plan={})
+    ended(site, first, state, plan=MADE.as_data())
     ask(all, first.id)
     now = all.one(ANNA, first.id)
     assert (now.operation, now.state) == (operation, 'queued')
@@ -177,6 +183,57 @@ def test_not_now(site: Site, plan: bool, state: str, ask: Ask) -> None:
     with pytest.raises(ConflictError):
         ask(all, first.id)
     assert all.one(ANNA, first.id).run == first.run
+
+
+def test_refused_plan(site: Site) -> None:
+    """A plan with something in its way is refused where its run is asked for."""
+    first = site.platform.migrations.create(ANNA, replace(WISH, plan=True))
+    made = replace(MADE, notes=(Note(REFUSED, 'no room for it'),))
+    ended(site, first, plan=made.as_data())
+    with pytest.raises(ConflictError, match='no room for it') as caught:
+        site.platform.migrations.run(ANNA, first.id)
+    assert caught.value.kind == 'plan-refused'
+
+
+def test_outdated_plan(site: Site, tmp_path: Path) -> None:
+    """A plan of a file whose tables have changed since is refused where its run is asked for."""
+    file = tmp_path / 'a.db'
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute('CREATE TABLE a (i integer)')
+    with closing(SqliteSource(file)) as source:
+        fingerprint = source.fingerprint(['a'])
+    near = replace(site, settings=replace(site.settings, migration_folders=str(tmp_path)))
+    wish = replace(WISH, source=End(url=f'sqlite://{file}'), plan=True)
+    first, second = (near.platform.migrations.create(ANNA, wish) for _ in range(2))
+    table = Table('a', (), parts=(Part('main', 'a'),))
+    made = replace(MADE, tables=(table,), fingerprint=fingerprint)
+    for each in (first, second):
+        ended(near, each, plan=made.as_data())
+    near.platform.migrations.run(ANNA, first.id)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute('ALTER TABLE a ADD b text')
+    with pytest.raises(ConflictError) as caught:
+        near.platform.migrations.run(ANNA, second.id)
+    assert caught.value.kind == 'plan-outdated'
+
+
+def test_of_whom_it_is(site: Site) -> None:
+    """What an operator has go on is seen, and can be cancelled, by whose migration it is."""
+    first = site.platform.migrations.create(ANNA, WISH)
+    ended(site, first, 'failed', plan=MADE.as_data())
+    again = site.platform.migrations.resume(OPERATOR, first.id)
+    assert site.platform.cancel(ANNA, again.run).state == 'cancelled'
+
+
+def test_reachable(site: Site) -> None:
+    """Somebody is offered their own stacks that are databases, and operators all."""
+    with site.database.writing() as connection:
+        for name, outputs in (('one', {'url': '[secret]'}), ('two', {'url': 'http://x'})):
+            row = add_stack(connection, name)
+            stacks.change(connection, row.id, outputs=outputs)
+    for caller, names in ((ANNA, ('one',)), (OPERATOR, ('one',)), (BEN, ())):
+        found = site.platform.migrations.reachable(caller)
+        assert (found.stacks, found.hosts) == (names, ('db.example.com',))
 
 
 def test_gone_at_once(site: Site) -> None:

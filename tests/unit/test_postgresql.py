@@ -108,6 +108,20 @@ def test_password_of_a_file(tmp_path: Path) -> None:
     assert found == {URL: 'postgresql://ann@db.example.com'}
 
 
+def test_waited_for(tmp_path: Path) -> None:
+    """Only our own server is waited for, where it was at last; no other host and no other port."""
+    (tmp_path / 'ports.json').write_text('{"ports": [5555]}')
+    own = DatabaseServer('', tmp_path)
+    elsewhere = DatabaseServer('postgresql://ann@127.0.0.1:5555', tmp_path)
+    for server, host, port in (
+        (own, 'db.example.com', 5555),
+        (own, '127.0.0.1', 5556),
+        (elsewhere, '127.0.0.1', 5555),
+    ):
+        server.wait_for(host, port, no_pause)
+    assert list(tmp_path.iterdir()) == [tmp_path / 'ports.json']
+
+
 def test_own_server_of_many_hosts(tmp_path: Path) -> None:
     """A server of this machine is none for hosts that share their stacks."""
     settings = Settings(state_dir=tmp_path, database_url='postgresql://u@db/x')

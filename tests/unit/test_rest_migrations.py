@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -38,9 +39,13 @@ def test_looked_at(rest: Client) -> None:
     one = rest.simulate_get(f'/v1/migrations/{first}').json
     assert one['plan']['notes'][0]['level'] == 'lost'
     assert one['rejects'][0]['reason'] == 'not a date'
+    assert (one['left_out'], one['moved']) == (1, {'a': 2})
+    rejects = rest.simulate_get(f'/v1/migrations/{first}/rejects')
+    assert json.loads(rejects.text) == one['rejects'][0]
+    assert rejects.headers['content-disposition'].endswith('rejects.jsonl"')
     answer = rest.simulate_get('/v1/migrations', query_string='limit=1')
     assert [each['id'] for each in answer.json['items']] == [second]
-    assert not {'plan', 'rejects'} & set(answer.json['items'][0])
+    assert not {'plan', 'rejects', 'moved'} & set(answer.json['items'][0])
     rest_of_it = rest.simulate_get('/v1/migrations', query_string=f'cursor={answer.json["next"]}')
     assert [each['id'] for each in rest_of_it.json['items']] == [first]
 
