@@ -30,7 +30,7 @@ setup:
 # Every fault with all its rounds, and the table of them: most of an hour.
 faults: setup
 	rm -f docs/reliability.md
-	$(BIN)/python -m pytest --whole -o faulthandler_timeout=0 --numprocesses $(TEST_WORKERS) tests/fuzz tests/faults $(WARM_FAULTS)
+	$(BIN)/python -m pytest --whole -o faulthandler_timeout=0 --numprocesses $(TEST_WORKERS) tests/fuzz tests/faults tests/e2e/test_wheel.py $(WARM_FAULTS)
 
 bench: setup
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-bench.txt
