@@ -16,6 +16,7 @@ import pytest
 from engine import build, installed
 from engine.build import ENGINE
 from engine.compiler import Module
+from setup import packages
 from tests.paths import ROOT
 from warm_pulumi import versions
 from warm_wheel import bill, licences, making
@@ -277,6 +278,19 @@ def test_engine_is_found_by_the_link_of_the_venv(
     assert installed.bin_folder(ENGINE.fingerprint) == tmp_path / 'venv' / installed.LINK / 'bin'
     shutil.rmtree(site)
     assert installed.bin_folder(ENGINE.fingerprint) != tmp_path / 'venv' / installed.LINK / 'bin'
+
+
+def test_set_up_hands_the_engine_on(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The set-up has the checkout's venv find the engine of the Python that sets up."""
+    site = unpacked(wheel, tmp_path / 'site')
+    (tmp_path / 'venv').mkdir()
+    monkeypatch.setattr(packages, 'VENV', tmp_path / 'venv')
+    monkeypatch.setattr(sys, 'path', [str(site)])
+    for _ in range(2):
+        packages._hand_on_engine()
+        assert (tmp_path / 'venv' / installed.LINK).readlink() == site / installed.FOLDER
 
 
 def test_versions_agree() -> None:
