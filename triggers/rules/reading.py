@@ -209,5 +209,6 @@ class _Reader:
         """Return a path for people: a rule by its id, where it has one."""
         if len(path) > 1 and path[0] == 'rule' and isinstance(path[1], int):
             id = self._said['rule'][path[1]].get('id')
-            path = ('rule', id if isinstance(id, str) else path[1] + 1, *path[2:])
+            is_name = isinstance(id, str) and templates.IN_NAME.fullmatch(id)
+            path = ('rule', id if is_name else path[1] + 1, *path[2:])
         return '.'.join(map(str, path))
