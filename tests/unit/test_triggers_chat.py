@@ -423,6 +423,7 @@ def test_mattermost(chatting: Chatting) -> None:
     with pytest.raises(ForgedError):
         chatting.triggers.talk('mm', Call(head, json.dumps(forged).encode()))
     answer = chatting.triggers.talk('mm', Call(head, json.dumps(said).encode()))
+    assert answer is not None
     assert 'agreed to by anna' in answer['update']['message']
     assert chatting.site.runs('web')[-1].operation == 'update'
     end(chatting, update=1)
