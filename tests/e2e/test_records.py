@@ -244,8 +244,10 @@ def test_calls_at_once(connect: Callable[[], Site]) -> None:
     with ThreadPoolExecutor(12) as pool:
         received = [pool.submit(each.receive, alert()) for each in services * 10]
         decided = [pool.submit(each.work) for each in services * 2]
-        for each in [*received, *decided]:
-            each.result()
+        for call in received:
+            call.result()
+        for look in decided:
+            look.result()
     services[0].work()
     outcomes = services[0].outcomes()
     assert sorted(outcomes) == ['renewed'] * 29 + ['started']
