@@ -1,1 +1,1 @@
-"""Calls from elsewhere that have stacks changed: alerts, chats, other services. No HTTP."""
+"""What others start here, and what they are told: calls in, notifications out."""
