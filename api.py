@@ -33,6 +33,7 @@ from slots.pool import Slots
 from stacks.catalogue import Catalogue
 from stacks.platform import Platform
 from stacks.service import Service
+from triggers.notifications.notifier import beginning
 from web import access, draining, health, openapi, problems, request_log
 from web.callers import Callers
 from web.tokens import Tokens
@@ -68,7 +69,7 @@ def _default_slots() -> Slots:
 def default_service() -> Service:
     """Return the platform of this process, which start_platform has come up."""
     settings = Settings.from_env()
-    return Service(settings, catalogue(settings))
+    return Service(settings, catalogue(settings), [functools.partial(beginning, settings)])
 
 
 def start_platform() -> None:

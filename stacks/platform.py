@@ -19,6 +19,7 @@ from stacks import cursors, editing, permissions, quotas, submission
 from stacks.catalogue import Catalogue
 from stacks.errors import ConflictError, Flaw, InvalidError, NotFoundError
 from stacks.migrating.migrations import Migrations
+from stacks.notifications import Notifications
 from stacks.ordering import Ordering, insist_on_version, visible
 from stacks.programs import Program
 from stacks.records import ACTIVE, QUEUED, Caller, ListedStack, LogPart, Page, Run, Stack
@@ -69,6 +70,7 @@ class Platform:
         self.migrations = Migrations(
             settings, lambda: records().database, lambda: records().vault, bell
         )
+        self.notifications = Notifications(lambda: records().database)
         self._settings = settings
         self._records = records
         self._bell = bell
