@@ -33,6 +33,7 @@ from slots.pool import Slots
 from stacks.catalogue import Catalogue
 from stacks.platform import Platform
 from stacks.service import Service
+from triggers.notifications.destinations import Destinations
 from triggers.notifications.notifier import beginning
 from web import access, draining, health, openapi, problems, request_log
 from web.callers import Callers
@@ -193,8 +194,9 @@ def create_app(
     app.add_route('/readyz', health.Readiness(readiness, obstacle))
     app.add_route('/metrics', health.Metrics())
     app.add_route('/openapi.json', Description(settings.needs_token))
-    rest.routes.mount(app, platform)
-    portal.routes.mount(app, platform, tokens)
+    destinations = Destinations(settings.notifications_file)
+    rest.routes.mount(app, platform, destinations)
+    portal.routes.mount(app, platform, tokens, destinations)
     return app
 
 

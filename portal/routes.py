@@ -9,15 +9,19 @@ import falcon
 from portal import paths, rendering
 from portal.pages.catalogue import Catalogue
 from portal.pages.forms import EditForm, NewStackForm
+from portal.pages.notifications import Notifications
 from portal.pages.runs import OneRun, Runs
 from portal.pages.session import Login, Logout
 from portal.pages.stacks import Destroy, OneStack, Stacks
 from stacks.platform import Platform
+from triggers.notifications.destinations import Destinations
 from web.pages import PAGES
 from web.tokens import Tokens
 
 
-def mount(app: falcon.App[Any, Any], platform: Platform, tokens: Tokens) -> None:
+def mount(
+    app: falcon.App[Any, Any], platform: Platform, tokens: Tokens, destinations: Destinations
+) -> None:
     """Serve the pages below `/portal` of `app`."""
     one_stack, one_run, runs = OneStack(platform), OneRun(platform), Runs(platform)
     stack = f'{paths.STACKS}/{{name}}'
@@ -38,6 +42,9 @@ def mount(app: falcon.App[Any, Any], platform: Platform, tokens: Tokens) -> None
     app.add_route(f'{run}/live', one_run, suffix='live')
     app.add_route(f'{run}/log', one_run, suffix='log')
     app.add_route(f'{run}/cancel', one_run, suffix='cancel')
+    told = Notifications(platform, destinations)
+    app.add_route(paths.NOTIFICATIONS, told)
+    app.add_route(f'{paths.NOTIFICATIONS}/enable', told, suffix='enable')
     app.add_route(paths.LOGIN, Login(tokens, platform.sessions))
     app.add_route(f'{PAGES}/logout', Logout(platform.sessions))
     app.add_route(f'{paths.STATIC}{{name}}', rendering.STATIC)

@@ -34,6 +34,7 @@ def _in_header(name: str, description: str, schema: Schema = STRING) -> Schema:
 
 PROGRAM_NAME = _in_path('name', 'Of the program.')
 STACK_NAME = _in_path('name', 'Of the stack.')
+DESTINATION_NAME = _in_path('name', 'Of the destination.')
 SITE_ID = _in_path('id', 'Of the site.')
 RUN_ID = _in_path('id', 'Of the run.')
 MIGRATION_ID = _in_path('id', 'Of the migration.')
@@ -101,6 +102,20 @@ def paths() -> dict[str, Any]:
         },
         '/v1/migrations/{id}/resume': {
             'post': _goes_on('Go on where the last run has ended.', parameters.RESUMPTION)
+        },
+        '/v1/notifications': _lists(
+            'What others were told, or will be, newest first; for operators.',
+            'Notification',
+            parameters.NOTIFICATIONS,
+        ),
+        '/v1/destinations': _looks('Who is told; for operators.', _ref('Destinations')),
+        '/v1/destinations/{name}/enable': {
+            'post': operation(
+                'Send to a destination again that was disabled.',
+                {'204': answer({})},
+                [DESTINATION_NAME],
+                problems=[*NAMED, '408', '411'],
+            )
         },
         '/sites': _sites(),
         '/sites/{id}': _site(),

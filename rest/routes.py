@@ -8,14 +8,16 @@ import falcon
 
 from rest import errors, kinds
 from rest.migrations import Migrations, OneMigration
+from rest.notifications import AllDestinations, Notifications
 from rest.programs import OneProgram, Programs
 from rest.runs import OneRun, Runs, RunsOfStack
 from rest.sites import OneSite, Sites
 from rest.stacks import OneStack, Stacks
 from stacks.platform import Platform
+from triggers.notifications.destinations import Destinations
 
 
-def mount(app: falcon.App[Any, Any], platform: Platform) -> None:
+def mount(app: falcon.App[Any, Any], platform: Platform, destinations: Destinations) -> None:
     """Serve the platform below `/v1` of `app`."""
     errors.install(app)
     one_stack, one_run = OneStack(platform), OneRun(platform)
@@ -36,6 +38,10 @@ def mount(app: falcon.App[Any, Any], platform: Platform) -> None:
     app.add_route('/v1/migrations/{id}', one_migration)
     for each in ('run', 'cancel', 'resume'):
         app.add_route(f'/v1/migrations/{{id}}/{each}', one_migration, suffix=each)
+    told = AllDestinations(platform, destinations)
+    app.add_route('/v1/notifications', Notifications(platform))
+    app.add_route('/v1/destinations', told)
+    app.add_route('/v1/destinations/{name}/enable', told, suffix='enable')
     app.add_route('/sites', Sites(platform))
     app.add_route('/sites/{id}', OneSite(platform))
     app.add_route(kinds.PATH, kinds.Page())

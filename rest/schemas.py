@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from settings import NAME
-from stacks.records import OF_MIGRATIONS, OPERATIONS, RUN_STATES, STACK_STATES
+from stacks.records import (
+    DELIVERY_STATES,
+    EVENTS,
+    OF_MIGRATIONS,
+    OPERATIONS,
+    RUN_STATES,
+    STACK_STATES,
+)
+from triggers.notifications.destinations import KINDS
 
 Schema = dict[str, Any]
 
@@ -16,6 +24,8 @@ TIME: Schema = {'type': 'string', 'format': 'date-time'}
 VALUES: Schema = {'type': 'object', 'description': 'By name; secrets are `[secret]`.'}
 STATE_OF_RUN: Schema = {'enum': list(RUN_STATES)}
 STATE_OF_STACK: Schema = {'enum': list(STACK_STATES)}
+STATE_OF_NOTIFICATION: Schema = {'enum': list(DELIVERY_STATES)}
+EVENT: Schema = {'enum': list(EVENTS)}
 OPERATION: Schema = {'enum': list(OPERATIONS)}
 # Of runs, which migrations have as well.
 ANY_OPERATION: Schema = {'enum': [*OPERATIONS, *OF_MIGRATIONS]}
@@ -306,6 +316,38 @@ NEW_MIGRATION = closed(
     required=['source', 'target'],
 )
 
+NOTIFICATION = record(
+    'An event on its way to a destination, or there.',
+    id=STRING,
+    event={**STRING, 'description': 'The `Webhook-Id` that the receiver gets.'},
+    type=EVENT,
+    stack={**STRING, 'description': 'Empty where it is about a migration.'},
+    run=or_null(STRING),
+    destination=STRING,
+    state=STATE_OF_NOTIFICATION,
+    attempts=COUNT,
+    status=or_null({**COUNT, 'description': 'Of the last answer; null where there was none.'}),
+    answer={**STRING, 'description': 'How that answer began, or why there was none.'},
+    created_at=TIME,
+    answered_at=or_null(TIME),
+    due_at=or_null({**TIME, 'description': 'When it is sent next; null: not any more.'}),
+)
+DESTINATIONS = record(
+    'Who is told.',
+    items={
+        'type': 'array',
+        'items': record(
+            'A destination of the settings.',
+            name=STRING,
+            kind={'enum': list(KINDS)},
+            host=STRING,
+            events={'type': 'array', 'items': EVENT},
+            disabled_at=or_null({**TIME, 'description': 'Since when it is sent nothing.'}),
+            reason=or_null({**STRING, 'description': 'Why not.'}),
+        ),
+    },
+)
+
 SITE_ID: Schema = {**STRING, 'pattern': f'^{NAME.pattern}$'}
 CONTENT: Schema = {**STRING, 'description': 'The page, as HTML or text.'}
 SITE = record(
@@ -335,6 +377,8 @@ COMPONENTS = {
     'Migration': MIGRATION,
     'MigrationOutline': MIGRATION_OUTLINE,
     'NewMigration': NEW_MIGRATION,
+    'Notification': NOTIFICATION,
+    'Destinations': DESTINATIONS,
     'Site': SITE,
     'Sites': SITES,
     'NewSite': NEW_SITE,

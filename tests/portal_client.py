@@ -16,6 +16,7 @@ from portal.guard import Guard
 from rest import errors
 from settings import Settings
 from tests.fake_platform import FakePlatform
+from triggers.notifications.destinations import Destinations
 from web import access, problems, request_log
 from web.bodies import FORM
 from web.callers import Callers
@@ -63,7 +64,7 @@ class Browser(testing.TestClient):
         app = falcon.App(middleware=middleware)
         problems.install(app)
         errors.install(app)
-        routes.mount(app, platform, tokens)
+        routes.mount(app, platform, tokens, Destinations(''))
         super().__init__(app)
         self.platform = platform
         self.cookies: dict[str, str] = {}

@@ -11,6 +11,7 @@ from falcon import testing
 from rest import routes
 from stacks.catalogue import Catalogue
 from tests.fake_platform import FakePlatform
+from triggers.notifications.destinations import Destinations
 from web import problems, request_log
 from web.callers import Callers
 from web.identity import Caller
@@ -41,11 +42,16 @@ class As:
 class Client(testing.TestClient):
     """Sends requests, and has the platform that they end at."""
 
-    def __init__(self, platform: FakePlatform, caller: Caller = ANN) -> None:
+    def __init__(
+        self,
+        platform: FakePlatform,
+        caller: Caller = ANN,
+        destinations: Destinations | None = None,
+    ) -> None:
         middleware: list[Any] = [request_log.Middleware(Callers([])), As(caller)]
         app = falcon.App(middleware=middleware)
         problems.install(app)
-        routes.mount(app, platform)
+        routes.mount(app, platform, destinations or Destinations(''))
         super().__init__(app)
         self.platform = platform
 
