@@ -26,6 +26,8 @@ import rest.openapi
 import rest.routes
 from audit import audited
 from basic_pulumi import ProgramFailedError
+from pipelines.exchange import Exchange
+from pipelines.trust import TrustFile
 from portal.errors import ErrorPages
 from portal.guard import Guard
 from settings import Settings, SettingsError
@@ -181,7 +183,9 @@ def create_app(
     tokens = Tokens(settings)
     platform = platform or Service(settings, catalogue(settings)).platform
     guard = Guard(settings, tokens, platform.sessions)
-    middleware: list[Any] = [logged, ErrorPages(), access.Middleware(settings, tokens), guard]
+    exchange = Exchange(settings.public_url, TrustFile(settings.oidc_file), platform.database)
+    admission = access.Middleware(settings, tokens, exchange.caller)
+    middleware: list[Any] = [logged, ErrorPages(), admission, guard]
     app = falcon.App(middleware=middleware)
     problems.install(app)
     randomizer = Randomizer(spin_up)
@@ -195,7 +199,7 @@ def create_app(
     app.add_route('/metrics', health.Metrics())
     app.add_route('/openapi.json', Description(settings.needs_token))
     destinations = Destinations(settings.notifications_file)
-    rest.routes.mount(app, platform, destinations)
+    rest.routes.mount(app, platform, destinations, exchange)
     portal.routes.mount(app, platform, tokens, destinations)
     return app
 

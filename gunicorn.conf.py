@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import engine
+from pipelines.trust import TrustFile
 from settings import MOST_WAITING, Settings, SettingsError
 from triggers.notifications.destinations import Destinations
 from web import request_log
@@ -16,6 +17,7 @@ try:
     # The worker would tell by a traceback what is wrong with their files.
     Tokens(settings)
     Destinations(settings.notifications_file)
+    TrustFile(settings.oidc_file)
 except SettingsError as error:
     sys.exit(str(error))
 

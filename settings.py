@@ -247,6 +247,11 @@ class Settings:
         return bool(self.api_token or self.api_tokens_file or self.oidc_file)
 
     @property
+    def names_callers(self) -> bool:
+        """Whether callers are told apart by their names."""
+        return bool(self.api_tokens_file or self.oidc_file)
+
+    @property
     def proxies(self) -> list[Network]:
         """The networks that TRUSTED_PROXIES names."""
         return _networks('TRUSTED_PROXIES', self.trusted_proxies)

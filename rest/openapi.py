@@ -117,6 +117,7 @@ def paths() -> dict[str, Any]:
                 problems=[*NAMED, '408', '411'],
             )
         },
+        '/v1/auth/oidc': {'post': _signs_in()},
         '/sites': _sites(),
         '/sites/{id}': _site(),
         kinds.PATH: _kinds(),
@@ -263,6 +264,15 @@ def _goes_on(summary: str, given: Sequence[Schema] = ()) -> dict[str, Any]:
         [MIGRATION_ID, *given, PREFER, KEY],
         problems=[*NAMED, '400', '408', '409', '411'],
     )
+
+
+def _signs_in() -> dict[str, Any]:
+    described = operation(
+        "Exchange a pipeline's own token for one of this service, for some minutes.",
+        {'200': _json(_ref('PipelineToken'))},
+        problems=BODY,
+    )
+    return {**described, **_body('NewPipelineToken'), 'security': []}
 
 
 def _kinds() -> dict[str, Any]:

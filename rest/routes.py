@@ -6,7 +6,9 @@ from typing import Any
 
 import falcon
 
+from pipelines.exchange import Exchange
 from rest import errors, kinds
+from rest.auth import Oidc
 from rest.migrations import Migrations, OneMigration
 from rest.notifications import AllDestinations, Notifications
 from rest.programs import OneProgram, Programs
@@ -15,9 +17,15 @@ from rest.sites import OneSite, Sites
 from rest.stacks import OneStack, Stacks
 from stacks.platform import Platform
 from triggers.notifications.destinations import Destinations
+from web import access
 
 
-def mount(app: falcon.App[Any, Any], platform: Platform, destinations: Destinations) -> None:
+def mount(
+    app: falcon.App[Any, Any],
+    platform: Platform,
+    destinations: Destinations,
+    exchange: Exchange,
+) -> None:
     """Serve the platform below `/v1` of `app`."""
     errors.install(app)
     one_stack, one_run = OneStack(platform), OneRun(platform)
@@ -42,6 +50,7 @@ def mount(app: falcon.App[Any, Any], platform: Platform, destinations: Destinati
     app.add_route('/v1/notifications', Notifications(platform))
     app.add_route('/v1/destinations', told)
     app.add_route('/v1/destinations/{name}/enable', told, suffix='enable')
+    app.add_route(access.SIGN_IN_PATH, Oidc(exchange))
     app.add_route('/sites', Sites(platform))
     app.add_route('/sites/{id}', OneSite(platform))
     app.add_route(kinds.PATH, kinds.Page())

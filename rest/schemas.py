@@ -14,6 +14,7 @@ from stacks.records import (
     STACK_STATES,
 )
 from triggers.notifications.destinations import KINDS
+from web.identity import ROLES
 
 Schema = dict[str, Any]
 
@@ -348,6 +349,28 @@ DESTINATIONS = record(
     },
 )
 
+NEW_PIPELINE_TOKEN = closed(
+    "A pipeline's own token.",
+    {
+        'token': {
+            **STRING,
+            'minLength': 1,
+            'maxLength': 16384,
+            'writeOnly': True,
+            'description': 'A JWT of GitHub or GitLab, whose audience is the URL of this service.',
+        }
+    },
+    ['token'],
+)
+PIPELINE_TOKEN = record(
+    'A token of ours.',
+    token={**STRING, 'description': 'A bearer token; it is shown only now.'},
+    name={**STRING, 'description': 'Who the pipeline is here.'},
+    role={'enum': list(ROLES)},
+    programs={'type': ['array', 'null'], 'items': STRING, 'description': 'null: all.'},
+    expires_at=TIME,
+)
+
 SITE_ID: Schema = {**STRING, 'pattern': f'^{NAME.pattern}$'}
 CONTENT: Schema = {**STRING, 'description': 'The page, as HTML or text.'}
 SITE = record(
@@ -379,6 +402,8 @@ COMPONENTS = {
     'NewMigration': NEW_MIGRATION,
     'Notification': NOTIFICATION,
     'Destinations': DESTINATIONS,
+    'NewPipelineToken': NEW_PIPELINE_TOKEN,
+    'PipelineToken': PIPELINE_TOKEN,
     'Site': SITE,
     'Sites': SITES,
     'NewSite': NEW_SITE,

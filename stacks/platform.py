@@ -77,6 +77,10 @@ class Platform:
         self._is_draining = is_draining
         self._waiting = threading.Semaphore(MOST_WAITING)
 
+    def database(self) -> Database:
+        """Return where all is stored, for what is beside the platform."""
+        return self._records().database
+
     def programs(self, caller: Caller) -> list[Program]:
         """Return the programs that the caller may use, by name."""
         return [each for each in self.catalogue.programs() if caller.may_use(each.name)]

@@ -83,7 +83,7 @@ class FakePlatform(Platform):
         self.ttl = ''
         self.sessions = FakeSessions()
         self.migrations = FakeMigrations(self)
-        self.notifications = FakeNotifications(self)
+        self.notifications: FakeNotifications = FakeNotifications(self)
         self.logs: dict[str, str] = {}
         self._stacks: dict[str, Stack] = {}
         self._runs: dict[str, Run] = {}

@@ -44,6 +44,9 @@ class Receiver:
             def do_POST(self) -> None:
                 receiver.take(self)
 
+            def do_GET(self) -> None:
+                receiver.take(self)
+
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""
 

@@ -8,6 +8,8 @@ from typing import Any
 import falcon
 from falcon import testing
 
+from pipelines.exchange import Exchange
+from pipelines.trust import TrustFile
 from rest import routes
 from stacks.catalogue import Catalogue
 from tests.fake_platform import FakePlatform
@@ -51,7 +53,8 @@ class Client(testing.TestClient):
         middleware: list[Any] = [request_log.Middleware(Callers([])), As(caller)]
         app = falcon.App(middleware=middleware)
         problems.install(app)
-        routes.mount(app, platform, destinations or Destinations(''))
+        exchange = Exchange('', TrustFile(''), platform.database)
+        routes.mount(app, platform, destinations or Destinations(''), exchange)
         super().__init__(app)
         self.platform = platform
 
