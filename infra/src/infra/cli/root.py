@@ -16,6 +16,7 @@ from infra.cli.commands import (
     access,
     completion,
     migrating,
+    notifications,
     operations,
     programs,
     runs,
@@ -50,6 +51,7 @@ for each in (
     *stacks.COMMANDS,
     *runs.COMMANDS,
     *migrating.COMMANDS,
+    *notifications.COMMANDS,
     *access.COMMANDS,
     *completion.COMMANDS,
 ):
