@@ -64,7 +64,7 @@ class Browser(testing.TestClient):
         app = falcon.App(middleware=middleware)
         problems.install(app)
         errors.install(app)
-        routes.mount(app, platform, tokens, Destinations(''))
+        routes.mount(app, platform, tokens, Destinations(settings.notifications_file))
         super().__init__(app)
         self.platform = platform
         self.cookies: dict[str, str] = {}

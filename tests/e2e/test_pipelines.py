@@ -26,6 +26,7 @@ OPERATOR = 'planted-operator-token'
 ACTION = yaml.safe_load((ROOT / 'deploy' / 'github' / 'action.yml').read_text())
 GITLAB_JOBS = yaml.safe_load((ROOT / 'deploy' / 'gitlab' / 'infra.yml').read_text())
 INPUTS = json.dumps({'names': ['a'], 'token': TOKEN})
+Given = dict[str, Any]
 EXPRESSION = re.compile(r'\$\{\{ inputs\.(\w+) \}\}')
 PATIENCE = 120
 
@@ -178,7 +179,7 @@ def runs(place: Place, stack: str) -> list[dict[str, Any]]:
 
 def test_github(place: Place, tmp_path: Path) -> None:
     """A job makes a stack, once however often its step is run, and destroys it."""
-    given = {'stack': 'review-1', 'program': 'files', 'inputs': INPUTS, 'ttl': '3d'}
+    given: Given = {'stack': 'review-1', 'program': 'files', 'inputs': INPUTS, 'ttl': '3d'}
     first = github(place, tmp_path / 'first', **given)
     assert first.code == 0, first.text
     assert place.site.existing('review-1') == {'a'}
@@ -209,7 +210,7 @@ def test_github(place: Place, tmp_path: Path) -> None:
 
 def test_exit_codes(place: Place, tmp_path: Path) -> None:
     """A run that fails, inputs that are refused and the end of the waiting are told apart."""
-    given = {'stack': 'review-2', 'program': 'files'}
+    given: Given = {'stack': 'review-2', 'program': 'files'}
     refused = github(place, tmp_path / 'a', inputs='{"names": 1}', **given)
     assert refused.code == 2, refused.text
     (place.site.files / 'exit').touch()
