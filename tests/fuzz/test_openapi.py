@@ -35,7 +35,7 @@ expected-statuses = ["4xx", "5xx"]
 # Where only POST is served, a GET is sent with its body too, which is refused before the method is.
 [[operations]]
 include-path = "/v1/auth/oidc"
-checks.unsupported_method.enabled = false
+phases.coverage.unexpected-methods = ["PUT", "DELETE", "PATCH"]
 """
 
 
