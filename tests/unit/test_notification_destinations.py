@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from settings import SettingsError
-from triggers.notifications.destinations import Destinations, load
+from stacks.records import EVENTS
+from tests.paths import ROOT
+from triggers.notifications.destinations import KINDS, SCHEMA, Destinations, load
 
 SECRET = 'whsec_cGxhbnRlZC1rZXktb2YtMjQtYnl0ZXMh'
 ENVIRON = {'A': SECRET, 'SHORT': 'whsec_YQ==', 'PLAIN': 'planted-no-secret', 'URL': 'https://a.b/'}
@@ -120,3 +123,13 @@ def test_unreadable(tmp_path: Path, content: bytes | None) -> None:
         file.write_bytes(content)
     with pytest.raises(SettingsError, match='NOTIFICATIONS_FILE'):
         Destinations(str(file), ENVIRON)
+
+
+def test_document(tmp_path: Path) -> None:
+    """The example of the document can be used, and all events and fields are in it."""
+    text = (ROOT / 'docs' / 'notifications.md').read_text()
+    example = re.findall(r'```toml\n(.*?)```', text, re.DOTALL)[0]
+    environ = {'OPS_SECRET': SECRET, 'CHAT_URL': 'https://hooks.slack.com/services/a'}
+    assert [each.name for each in load(written(tmp_path, example), environ)] == ['ops', 'chat']
+    for each in (*EVENTS, *SCHEMA['properties'], *KINDS):
+        assert f'`{each}`' in text

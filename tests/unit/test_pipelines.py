@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import re
 import time
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import jwt
 import pytest
+import yaml
 
 from pipelines.errors import KeysError, OidcError, RefusedError
 from pipelines.exchange import Exchange
@@ -21,6 +23,7 @@ from settings import Settings, SettingsError
 from tests import issuer as issuers
 from tests.clock import Clock
 from tests.issuer import AUDIENCE, GITHUB, GITLAB, TRUST, TRUST_OF_GITLAB, Issuer, private_key
+from tests.paths import ROOT
 from tests.receiver import Reply, receiving
 from tests.records import Site
 
@@ -366,3 +369,22 @@ def test_fetched() -> None:
         assert all(call.path == '/keys' for call in receiver.calls)
     with pytest.raises(KeysError):
         fetched(f'{receiver.url}/keys')
+
+
+def test_document(tmp_path: Path) -> None:
+    """The example of the document can be used, and its workflows name what there is to name."""
+    text = (ROOT / 'docs' / 'pipelines.md').read_text()
+    example = tmp_path / 'oidc.toml'
+    example.write_text(re.findall(r'```toml\n(.*?)```', text, re.DOTALL)[0])
+    trusted = TrustFile(str(example)).trusted()
+    assert [each.caller.name for each in trusted.trusts] == ['shop-deploy', 'shop-gitlab']
+    assert trusted.issuers[0].keys_url == f'{trusted.issuers[0].url}/.well-known/jwks'
+    ours, theirs = (
+        yaml.safe_load(each) for each in re.findall(r'```yaml\n(.*?)```', text, re.DOTALL)[:2]
+    )
+    action = yaml.safe_load((ROOT / 'deploy' / 'github' / 'action.yml').read_text())
+    [step] = ours['jobs']['deploy']['steps']
+    needed = {name for name, each in action['inputs'].items() if each.get('required')}
+    assert needed <= step['with'].keys() <= action['inputs'].keys()
+    jobs = yaml.safe_load((ROOT / 'deploy' / 'gitlab' / 'infra.yml').read_text())
+    assert theirs['deploy']['extends'] in jobs
