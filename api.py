@@ -72,7 +72,9 @@ def _default_slots() -> Slots:
 def default_service() -> Service:
     """Return the platform of this process, which start_platform has come up."""
     settings = Settings.from_env()
-    return Service(settings, catalogue(settings), [functools.partial(beginning, settings)])
+    destinations = Destinations(settings.notifications_file)
+    telling = functools.partial(beginning, settings, destinations)
+    return Service(settings, catalogue(settings), [telling])
 
 
 def start_platform() -> None:

@@ -48,16 +48,19 @@ UNKNOWN = 'The destination is not in the settings any more.'
 DISABLED = 'The destination is disabled.'
 
 
-def beginning(settings: Settings, records: Records, presence: Presence, bell: Bell) -> Notifier:
-    """Return what sends notifications as the settings say.
-
-    Raises SettingsError.
-    """
+def beginning(
+    settings: Settings,
+    destinations: Destinations,
+    records: Records,
+    presence: Presence,
+    bell: Bell,
+) -> Notifier:
+    """Return what sends notifications as the settings say."""
     return Notifier(
         settings.public_url,
         records.database,
         presence.name,
-        Destinations(settings.notifications_file),
+        destinations,
         Outbound(settings.reachable_networks),
         bell=bell,
     )
