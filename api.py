@@ -26,6 +26,8 @@ import rest.openapi
 import rest.routes
 from audit import audited
 from basic_pulumi import ProgramFailedError
+from pipelines.exchange import Exchange
+from pipelines.trust import TrustFile
 from portal.errors import ErrorPages
 from portal.guard import Guard
 from settings import Settings, SettingsError
@@ -33,6 +35,8 @@ from slots.pool import Slots
 from stacks.catalogue import Catalogue
 from stacks.platform import Platform
 from stacks.service import Service
+from triggers.notifications.destinations import Destinations
+from triggers.notifications.notifier import beginning
 from triggers.triggers import Triggers
 from web import access, draining, health, openapi, problems, request_log
 from web.callers import Callers
@@ -69,7 +73,9 @@ def _default_slots() -> Slots:
 def default_service() -> Service:
     """Return the platform of this process, which start_platform has come up."""
     settings = Settings.from_env()
-    return Service(settings, catalogue(settings))
+    destinations = Destinations(settings.notifications_file)
+    telling = functools.partial(beginning, settings, destinations)
+    return Service(settings, catalogue(settings), [telling])
 
 
 @functools.cache
@@ -209,7 +215,9 @@ def create_app(
     platform = platform or service.platform
     triggers = triggers or triggers_of(settings, service, tokens)
     guard = Guard(settings, tokens, platform.sessions)
-    middleware: list[Any] = [logged, ErrorPages(), access.Middleware(settings, tokens), guard]
+    exchange = Exchange(settings.public_url, TrustFile(settings.oidc_file), platform.database)
+    admission = access.Middleware(settings, tokens, exchange.caller)
+    middleware: list[Any] = [logged, ErrorPages(), admission, guard]
     app = falcon.App(middleware=middleware)
     problems.install(app)
     randomizer = Randomizer(spin_up)
@@ -222,8 +230,9 @@ def create_app(
     app.add_route('/readyz', health.Readiness(readiness, obstacle))
     app.add_route('/metrics', health.Metrics())
     app.add_route('/openapi.json', Description(settings.needs_token))
-    rest.routes.mount(app, platform, triggers)
-    portal.routes.mount(app, platform, triggers, tokens)
+    destinations = Destinations(settings.notifications_file)
+    rest.routes.mount(app, platform, triggers, destinations, exchange)
+    portal.routes.mount(app, platform, triggers, tokens, destinations)
     return app
 
 

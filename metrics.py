@@ -25,6 +25,9 @@ OPERATIONS = Counter(
 TRIGGERS = Counter(
     'triggers', 'Calls from elsewhere by outcome.', ['source', 'outcome'], registry=REGISTRY
 )
+NOTIFICATIONS = Counter(
+    'notifications', 'Attempts to tell others, by what came of it.', ['state'], registry=REGISTRY
+)
 RECOVERIES = Counter('recoveries', 'Recovered slots by outcome.', ['outcome'], registry=REGISTRY)
 
 

@@ -127,6 +127,20 @@ class Settings:
     public_url: str = _setting(
         'PUBLIC_URL', '', 'URL at which others reach the service, as `https://infra.example.com`.'
     )
+    notifications_file: str = _setting(
+        'NOTIFICATIONS_FILE', '', 'File of who is told of what; read when it changes.'
+    )
+    expiry_warning: str = _setting(
+        'EXPIRY_WARNING', '1h', 'How long before its end a stack is told to end soon.'
+    )
+    outbound_networks: str = _setting(
+        'OUTBOUND_NETWORKS',
+        '',
+        'Private networks, with commas, as `10.1.0.0/16`, to which notifications may go.',
+    )
+    oidc_file: str = _setting(
+        'OIDC_FILE', '', 'File of the pipelines whose own tokens count; read when it changes.'
+    )
     org: str = _setting('PULUMI_ORG', 'organization', 'Organisation of the stacks.')
     backend_url: str = _setting(
         'PULUMI_BACKEND_URL', '', 'Any Pulumi backend; empty: the embedded one.', secret=True
@@ -198,12 +212,18 @@ class Settings:
             'PUBLIC_URL',
             'empty, or https://host, without a user in it and without a slash at its end',
         )
-        for name in ('default_ttl', 'max_ttl', 'run_retention', 'drift_check'):
+        _check(
+            self.public_url or not self.oidc_file,
+            'PUBLIC_URL',
+            'set where OIDC_FILE is: it is the audience that the tokens of pipelines must have',
+        )
+        for name in ('default_ttl', 'max_ttl', 'run_retention', 'drift_check', 'expiry_warning'):
             _check_duration(name.upper(), getattr(self, name))
         if self.default_ttl and self.max_ttl:
             fits = durations.parse(self.default_ttl) <= durations.parse(self.max_ttl)
             _check(fits, 'DEFAULT_TTL', f'at most MAX_TTL, {self.max_ttl}')
         _networks('TRUSTED_PROXIES', self.trusted_proxies)
+        _networks('OUTBOUND_NETWORKS', self.outbound_networks)
         self.insist_on_token(self.host)
 
     @property
@@ -227,12 +247,22 @@ class Settings:
     @property
     def needs_token(self) -> bool:
         """Whether callers need a token."""
-        return bool(self.api_token or self.api_tokens_file)
+        return bool(self.api_token or self.api_tokens_file or self.oidc_file)
+
+    @property
+    def names_callers(self) -> bool:
+        """Whether callers are told apart by their names."""
+        return bool(self.api_tokens_file or self.oidc_file)
 
     @property
     def proxies(self) -> list[Network]:
         """The networks that TRUSTED_PROXIES names."""
         return _networks('TRUSTED_PROXIES', self.trusted_proxies)
+
+    @property
+    def reachable_networks(self) -> list[Network]:
+        """The networks that OUTBOUND_NETWORKS names."""
+        return _networks('OUTBOUND_NETWORKS', self.outbound_networks)
 
     @property
     def hosts_of_migrations(self) -> list[str]:

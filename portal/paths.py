@@ -11,6 +11,7 @@ LOGIN = f'{PAGES}/login'
 STACKS = f'{PAGES}/stacks'
 RUNS = f'{PAGES}/runs'
 TRIGGERS = f'{PAGES}/triggers'
+NOTIFICATIONS = f'{PAGES}/notifications'
 
 
 def new_stack(program: str) -> str:

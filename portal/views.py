@@ -8,8 +8,10 @@ from typing import Any
 
 from portal.fields import Field, Option
 from portal.pictures import Graph, Plot
+from stacks.notifications import Disabled
 from stacks.programs import Program
-from stacks.records import ListedStack, LogPart, Run, Stack
+from stacks.records import ListedStack, LogPart, Notification, Run, Stack
+from triggers.notifications.destinations import Destination
 from triggers.records import TriggerEvent
 
 # A link in words: (words, address).
@@ -232,3 +234,16 @@ class RunPage:
     def run(self) -> Run:
         """The run."""
         return self.progress.run
+
+
+@dataclass(frozen=True)
+class NotificationsPage:
+    """Who is told, and what was sent that a filter leaves; next, first: as in StacksPage."""
+
+    items: Sequence[Notification]
+    destinations: Sequence[Destination]
+    disabled: Mapping[str, Disabled]
+    where: Mapping[str, str]
+    states: Sequence[Option]
+    next: str
+    first: str

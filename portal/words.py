@@ -34,6 +34,12 @@ STACK_STATES = {
     'failed': State('✕', 'Failed', 'bad'),
     'incomplete': State('!', 'Incomplete', 'warn'),
 }
+DELIVERY_STATES = {
+    'waiting': State('◌', 'Waiting', 'plain'),
+    'delivered': State('✓', 'Delivered', 'ok'),
+    'failed': State('✕', 'Given up', 'bad'),
+    'dropped': State('⊘', 'Dropped', 'warn'),
+}
 NOT_MADE = State('◌', 'Not made yet', 'plain')
 OUTCOMES = {
     'received': State('◌', 'Received', 'plain'),

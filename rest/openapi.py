@@ -34,6 +34,7 @@ def _in_header(name: str, description: str, schema: Schema = STRING) -> Schema:
 
 PROGRAM_NAME = _in_path('name', 'Of the program.')
 STACK_NAME = _in_path('name', 'Of the stack.')
+DESTINATION_NAME = _in_path('name', 'Of the destination.')
 SITE_ID = _in_path('id', 'Of the site.')
 RUN_ID = _in_path('id', 'Of the run.')
 MIGRATION_ID = _in_path('id', 'Of the migration.')
@@ -118,6 +119,21 @@ def paths() -> dict[str, Any]:
                 '404',
             )
         },
+        '/v1/notifications': _lists(
+            'What others were told, or will be, newest first; for operators.',
+            'Notification',
+            parameters.NOTIFICATIONS,
+        ),
+        '/v1/destinations': _looks('Who is told; for operators.', _ref('Destinations')),
+        '/v1/destinations/{name}/enable': {
+            'post': operation(
+                'Send to a destination again that was disabled.',
+                {'204': answer({})},
+                [DESTINATION_NAME],
+                problems=[*NAMED, '408', '411'],
+            )
+        },
+        '/v1/auth/oidc': {'post': _signs_in()},
         '/sites': _sites(),
         '/sites/{id}': _site(),
         kinds.PATH: _kinds(),
@@ -282,6 +298,15 @@ def _receives() -> dict[str, Any]:
 def _tries(summary: str, given: str, told: str, *more: str) -> dict[str, Any]:
     described = operation(summary, {'200': _json(_ref(told))}, problems=[*BODY, *more])
     return {**described, **_body(given)}
+
+
+def _signs_in() -> dict[str, Any]:
+    described = operation(
+        "Exchange a pipeline's own token for one of this service, for some minutes.",
+        {'200': _json(_ref('PipelineToken'))},
+        problems=BODY,
+    )
+    return {**described, **_body('NewPipelineToken'), 'security': []}
 
 
 def _kinds() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from rest.schemas import (
     ANY_OPERATION,
     BOOLEAN,
     OUTCOME,
+    STATE_OF_NOTIFICATION,
     STATE_OF_RUN,
     STATE_OF_STACK,
     STRING,
@@ -69,6 +70,12 @@ EVENTS = [
     _query('rule', 'Only events that this rule is for.', STRING),
     _query('outcome', 'Only events of which this came.', OUTCOME),
     _query('stack', 'Only events about this stack.', STRING),
+    *_PAGE,
+]
+NOTIFICATIONS = [
+    _query('destination', 'Only those to this destination.', STRING),
+    _query('state', 'Only those in this state.', STATE_OF_NOTIFICATION),
+    _query('stack', 'Only those about this stack.', STRING),
     *_PAGE,
 ]
 RESUMPTION = [

@@ -5,8 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from settings import NAME
-from stacks.records import OF_MIGRATIONS, OPERATIONS, RUN_STATES, STACK_STATES
+from stacks.records import (
+    DELIVERY_STATES,
+    EVENTS,
+    OF_MIGRATIONS,
+    OPERATIONS,
+    RUN_STATES,
+    STACK_STATES,
+)
+from triggers.notifications.destinations import KINDS
 from triggers.records import OUTCOMES
+from web.identity import ROLES
 
 Schema = dict[str, Any]
 
@@ -17,6 +26,8 @@ TIME: Schema = {'type': 'string', 'format': 'date-time'}
 VALUES: Schema = {'type': 'object', 'description': 'By name; secrets are `[secret]`.'}
 STATE_OF_RUN: Schema = {'enum': list(RUN_STATES)}
 STATE_OF_STACK: Schema = {'enum': list(STACK_STATES)}
+STATE_OF_NOTIFICATION: Schema = {'enum': list(DELIVERY_STATES)}
+EVENT: Schema = {'enum': list(EVENTS)}
 OPERATION: Schema = {'enum': list(OPERATIONS)}
 OUTCOME: Schema = {'enum': list(OUTCOMES)}
 # Of runs, which migrations have as well.
@@ -367,6 +378,59 @@ DECISIONS = record(
     'What would be decided.',
     items={'type': 'array', 'items': {'$ref': '#/components/schemas/TriggerEvent'}},
 )
+NOTIFICATION = record(
+    'An event on its way to a destination, or there.',
+    id=STRING,
+    event={**STRING, 'description': 'The `Webhook-Id` that the receiver gets.'},
+    type=EVENT,
+    stack={**STRING, 'description': 'Empty where it is about a migration.'},
+    run=or_null(STRING),
+    destination=STRING,
+    state=STATE_OF_NOTIFICATION,
+    attempts=COUNT,
+    status=or_null({**COUNT, 'description': 'Of the last answer; null where there was none.'}),
+    answer={**STRING, 'description': 'How that answer began, or why there was none.'},
+    created_at=TIME,
+    answered_at=or_null(TIME),
+    due_at=or_null({**TIME, 'description': 'When it is sent next; null: not any more.'}),
+)
+DESTINATIONS = record(
+    'Who is told.',
+    items={
+        'type': 'array',
+        'items': record(
+            'A destination of the settings.',
+            name=STRING,
+            kind={'enum': list(KINDS)},
+            host=STRING,
+            events={'type': 'array', 'items': EVENT},
+            disabled_at=or_null({**TIME, 'description': 'Since when it is sent nothing.'}),
+            reason=or_null({**STRING, 'description': 'Why not.'}),
+        ),
+    },
+)
+
+NEW_PIPELINE_TOKEN = closed(
+    "A pipeline's own token.",
+    {
+        'token': {
+            **STRING,
+            'minLength': 1,
+            'maxLength': 16384,
+            'writeOnly': True,
+            'description': 'A JWT of GitHub or GitLab, whose audience is the URL of this service.',
+        }
+    },
+    ['token'],
+)
+PIPELINE_TOKEN = record(
+    'A token of ours.',
+    token={**STRING, 'description': 'A bearer token; it is shown only now.'},
+    name={**STRING, 'description': 'Who the pipeline is here.'},
+    role={'enum': list(ROLES)},
+    programs={'type': ['array', 'null'], 'items': STRING, 'description': 'null: all.'},
+    expires_at=TIME,
+)
 
 SITE_ID: Schema = {**STRING, 'pattern': f'^{NAME.pattern}$'}
 CONTENT: Schema = {**STRING, 'description': 'The page, as HTML or text.'}
@@ -403,6 +467,10 @@ COMPONENTS = {
     'RuleFlaws': RULE_FLAWS,
     'RecordedCall': RECORDED_CALL,
     'Decisions': DECISIONS,
+    'Notification': NOTIFICATION,
+    'Destinations': DESTINATIONS,
+    'NewPipelineToken': NEW_PIPELINE_TOKEN,
+    'PipelineToken': PIPELINE_TOKEN,
     'Site': SITE,
     'Sites': SITES,
     'NewSite': NEW_SITE,

@@ -114,3 +114,12 @@ class RunFilter:
     operation: str | None = None
     state: str | None = None
     is_kept: bool = False
+
+
+@dataclass(frozen=True)
+class NotificationFilter:
+    """Which notifications; None: whichever."""
+
+    destination: str | None = None
+    state: str | None = None
+    stack: str | None = None

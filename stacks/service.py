@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -51,13 +53,32 @@ OBSTACLES: dict[type[Exception], str] = {
 COMING_UP = 'The platform is coming up.'
 
 
+class Companion(Protocol):
+    """What goes on beside the runs."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End, once nothing runs any more."""
+
+
+Beside = Callable[[Records, Presence, Bell], Companion]
+
+
 class Service:
     """Opens the records, and has runs done, in threads of its own."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
-        """Do nothing yet; whoever asks the platform for something is told to wait."""
+    def __init__(
+        self, settings: Settings, catalogue: Catalogue, beside: Sequence[Beside] = ()
+    ) -> None:
+        """Do nothing yet; whoever asks the platform for something is told to wait.
+
+        beside: each makes, from the open records, what goes on beside the runs.
+        """
         self._settings = settings
         self._catalogue = catalogue
+        self._beside = beside
         self.bell = Bell()
         self._records: Records | None = None
         self._obstacle = COMING_UP
@@ -135,12 +156,17 @@ class Service:
         self._dispatcher = dispatcher
         self._records = records
         self._servers.resume()
+        companions = [make(records, here, self.bell) for make in self._beside]
         dispatcher.start()
         keeper.start()
+        for companion in companions:
+            companion.start()
         self._ending.wait()
         dispatcher.drain()
         dispatcher.join()
         self._servers.close()
+        for companion in companions:
+            companion.stop()
         keeper.stop()
         here.close()
         records.database.close()

@@ -17,6 +17,7 @@ from rest import errors
 from settings import Settings
 from tests.fake_platform import FakePlatform
 from tests.fake_triggers import FakeTriggers
+from triggers.notifications.destinations import Destinations
 from web import access, problems, request_log
 from web.bodies import FORM
 from web.callers import Callers
@@ -65,7 +66,8 @@ class Browser(testing.TestClient):
         problems.install(app)
         errors.install(app)
         self.triggers = FakeTriggers()
-        routes.mount(app, platform, self.triggers, tokens)
+        destinations = Destinations(settings.notifications_file)
+        routes.mount(app, platform, self.triggers, tokens, destinations)
         super().__init__(app)
         self.platform = platform
         self.cookies: dict[str, str] = {}

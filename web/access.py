@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import falcon
 
@@ -15,6 +16,8 @@ from web.tokens import Tokens
 LOOPBACK_NAMES = {'localhost', '127.0.0.1', '::1'}
 # What a load balancer or an orchestrator asks without a token.
 OPEN_PATHS = {'/healthz', '/readyz'}
+# Where a pipeline shows who it is, by the body.
+SIGN_IN_PATH = '/v1/auth/oidc'
 
 HOST = re.compile(r'(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]+))(?::\d+)?')
 
@@ -30,12 +33,19 @@ class Middleware:
     """Refuses requests from those who may not call, before any handler sees them.
 
     The caller of those that go on is in `req.context.caller`, except for those to OPEN_PATHS, to
-    pages, which people sign in to, and to hooks, whose senders sign.
+    SIGN_IN_PATH, to pages, which people sign in to, and to hooks, whose senders sign.
     """
 
-    def __init__(self, settings: Settings, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tokens: Tokens,
+        pipeline: Callable[[str], Caller | None] = lambda token: None,
+    ) -> None:
+        """Take who may call; pipeline: returns whose a token is that a pipeline got."""
         self._tokens = tokens
-        self._are_named = bool(settings.api_tokens_file)
+        self._pipeline = pipeline
+        self._are_named = settings.names_callers
         given = {name.strip().lower() for name in settings.allowed_hosts.split(',')} - {''}
         # Behind a token, any name may lead here; without one, a name that is not ours may be a
         # page in somebody's browser that has its own name point to this machine.
@@ -53,12 +63,14 @@ class Middleware:
         if pages.is_page(req.path) or not self._tokens.are_needed:
             # A browser's cookie goes with what any page of others sends, or no token is needed.
             origin.insist_on_own(req)
-        if not (pages.is_page(req.path) or hooks.is_hook(req.path)):
+        is_open = pages.is_page(req.path) or hooks.is_hook(req.path)
+        if not is_open and req.path != SIGN_IN_PATH:
             admit(req, self._caller(req), self._are_named)
 
     def _caller(self, req: falcon.Request) -> Caller:
         scheme, _, token = (req.auth or '').partition(' ')
-        caller = self._tokens.caller(token.strip() if scheme.lower() == 'bearer' else '')
+        given = token.strip() if scheme.lower() == 'bearer' else ''
+        caller = self._tokens.caller(given) or self._pipeline(given)
         if caller is None:
             raise falcon.HTTPUnauthorized(
                 description='A bearer token is needed.', challenges=['Bearer']

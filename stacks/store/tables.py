@@ -22,6 +22,7 @@ vaults = sa.Table(
 # version: goes up with each change of what a client sees.
 # changed_by: the number of the last run that may have changed resources.
 # expiry_*: how often its destroy after its time failed, and when it is tried again.
+# warned_of: the end of which others were told before.
 stacks = sa.Table(
     'stacks',
     metadata,
@@ -41,6 +42,7 @@ stacks = sa.Table(
     sa.Column('expires_at', sa.DateTime, index=True),
     sa.Column('expiry_failures', sa.Integer, nullable=False, default=0),
     sa.Column('expiry_retry_at', sa.DateTime),
+    sa.Column('warned_of', sa.DateTime),
     sa.Column('last_run', sa.String(40)),
     sa.Column('changed_by', sa.Integer, nullable=False, default=0),
     sa.Column('version', sa.Integer, nullable=False, default=1),
@@ -258,4 +260,63 @@ trigger_replies = sa.Table(
     sa.Column('due_at', sa.DateTime, nullable=False, index=True),
     sa.Column('expires_at', sa.DateTime, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# What others may be told of, in the transaction of what it tells of. id: what receivers know it
+# by. is_spread: whether there is a delivery for each of those who are to be told.
+events = sa.Table(
+    'events',
+    metadata,
+    sa.Column('number', sa.Integer, primary_key=True),
+    sa.Column('id', sa.String(40), nullable=False, unique=True),
+    sa.Column('type', sa.String(40), nullable=False),
+    sa.Column('stack', sa.String(60), nullable=False),
+    sa.Column('program', sa.String(60), nullable=False),
+    sa.Column('data', sa.JSON, nullable=False),
+    sa.Column('is_spread', sa.Boolean, nullable=False, default=False, index=True),
+    sa.Column('created_at', sa.DateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# An event on its way to a destination. executor: the service that sends it just now.
+# due_at: when it is sent next. status, answer, answered_at: of the last attempt.
+deliveries = sa.Table(
+    'deliveries',
+    metadata,
+    sa.Column('number', sa.Integer, primary_key=True),
+    sa.Column('id', sa.String(40), nullable=False, unique=True),
+    sa.Column('event', sa.ForeignKey('events.number'), nullable=False, index=True),
+    sa.Column('destination', sa.String(60), nullable=False),
+    sa.Column('state', sa.String(16), nullable=False),
+    sa.Column('attempts', sa.Integer, nullable=False, default=0),
+    sa.Column('executor', sa.String(100)),
+    sa.Column('due_at', sa.DateTime, nullable=False),
+    sa.Column('status', sa.Integer),
+    sa.Column('answer', sa.Text, nullable=False, default=''),
+    sa.Column('answered_at', sa.DateTime),
+    sa.Column('created_at', sa.DateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+sa.Index('waiting_deliveries', deliveries.c.state, deliveries.c.due_at)
+
+# Destinations that have said that they are gone. fingerprint: of what the settings said of them.
+disabled_destinations = sa.Table(
+    'disabled_destinations',
+    metadata,
+    sa.Column('name', sa.String(60), primary_key=True),
+    sa.Column('fingerprint', sa.String(64), nullable=False),
+    sa.Column('reason', sa.Text, nullable=False),
+    sa.Column('disabled_at', sa.DateTime, nullable=False),
+)
+
+# Tokens that pipelines got for their own. digest: of ours. seen: a hash of what is used once of
+# theirs. trust: the rule by which it was given. forget_at: when theirs cannot be used any more.
+pipeline_tokens = sa.Table(
+    'pipeline_tokens',
+    metadata,
+    sa.Column('digest', sa.String(64), primary_key=True),
+    sa.Column('seen', sa.String(64), nullable=False, unique=True),
+    sa.Column('trust', sa.String(60), nullable=False),
+    sa.Column('expires_at', sa.DateTime, nullable=False),
+    sa.Column('forget_at', sa.DateTime, nullable=False, index=True),
 )

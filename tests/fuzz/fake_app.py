@@ -28,6 +28,9 @@ for number in range(len(STACKS)):
     migration = platform.migrations.create(ANN, wish)
     if number % 3:
         platform.end(migration.run)
+for number in range(len(STACKS)):
+    platform.notifications.add(stack=STACKS[number], state=('waiting', 'failed')[number % 2])
+platform.notifications.off.add('a')
 triggers = FakeTriggers()
 add_some(triggers)
 api = real.create_app(settings=settings, platform=platform, triggers=triggers)

@@ -14,6 +14,7 @@ from infra.records import (
     Json,
     LogPart,
     Migration,
+    Notification,
     Program,
     RuleFlaw,
     Run,
@@ -132,17 +133,19 @@ class Client:
         ttl: str | None = None,
         description: str = '',
         preview: bool = False,
+        key: str | None = None,
     ) -> Run:
         """Make a stack; return the run that does it.
 
         ttl: how long it is to last, as `8h`; None: as the service has it.
         preview: the run only shows what would be made; an update by it makes the stack, destroy
             discards it. See can_preview_new.
+        key: the same order with the same key is done once, whoever sends it again.
         """
         body = {'program': program, 'name': name, 'inputs': dict(inputs or {})}
         more = {'ttl': ttl, 'description': description, 'preview': preview}
         given = {key: value for key, value in more.items() if value}
-        return Run.of(self._transport.order('POST', '/v1/stacks', body | given))
+        return Run.of(self._transport.order('POST', '/v1/stacks', body | given, key=key))
 
     def can_preview_new(self) -> bool:
         """Tell whether the service can show what a new stack would be before it makes it."""
@@ -154,13 +157,21 @@ class Client:
             found = found.get(name) if isinstance(found, dict) else None
         return isinstance(found, dict) and 'preview' in found
 
-    def preview(self, name: str, inputs: Inputs | None = None, *, queue: bool = False) -> Run:
+    def preview(
+        self,
+        name: str,
+        inputs: Inputs | None = None,
+        *,
+        queue: bool = False,
+        key: str | None = None,
+    ) -> Run:
         """Show what an update would do; return the run that does it.
 
         inputs: those that change.
         queue: whether to wait for a run that is on; else it is in the way.
+        key: as create has it.
         """
-        return self._start(name, 'preview', queue, inputs=_given(inputs))
+        return self._start(name, 'preview', queue, key, inputs=_given(inputs))
 
     def update(
         self,
@@ -169,29 +180,39 @@ class Client:
         *,
         preview: str | None = None,
         queue: bool = False,
+        key: str | None = None,
     ) -> Run:
         """Have a stack be as its program and inputs say; return the run that does it.
 
         preview: the id of the preview that it is decided by, which has the inputs.
+        key: as create has it.
         """
-        return self._start(name, 'update', queue, inputs=_given(inputs), preview=preview)
+        return self._start(name, 'update', queue, key, inputs=_given(inputs), preview=preview)
 
     def refresh(self, name: str, *, accept: bool = False, queue: bool = False) -> Run:
         """Look for what was changed outside; return the run that does it.
 
         accept: whether what is found is taken over.
         """
-        return self._start(name, 'refresh', queue, accept=accept or None)
+        return self._start(name, 'refresh', queue, None, accept=accept or None)
 
-    def destroy(self, name: str, *, queue: bool = False, version: int | None = None) -> Run:
+    def destroy(
+        self,
+        name: str,
+        *,
+        queue: bool = False,
+        version: int | None = None,
+        key: str | None = None,
+    ) -> Run:
         """Destroy what a stack has made, then remove it; return the run that does it.
 
-        version: the one that it must still have; None for any.
+        version: the one that it must still have; None for any. key: as create has it.
         """
         query = {'queue': 'true' if queue else None}
         path = _path('stacks', name)
         headers = _if_match(version)
-        return Run.of(self._transport.order('DELETE', path, query=query, headers=headers))
+        said = self._transport.order('DELETE', path, query=query, headers=headers, key=key)
+        return Run.of(said)
 
     def extend(self, name: str, time: str) -> Stack:
         """Have a stack last longer than it would have, by a time as `8h`; return it as it is then.
@@ -289,6 +310,25 @@ class Client:
             if found.cancel_requested or found.has_ended:
                 return found
             raise
+
+    def sign_in(self, token: str) -> str:
+        """Return a token of the service, for some minutes, for a pipeline's own; it counts once."""
+        request = Request('POST', '/v1/auth/oidc', body={'token': token}, is_repeatable=False)
+        said = self._transport.send(request)
+        if not isinstance(said.get('token'), str):
+            raise AnswerError('The service gives no token.')
+        return str(said['token'])
+
+    def notifications(
+        self,
+        *,
+        state: str | None = None,
+        destination: str | None = None,
+        stack: str | None = None,
+    ) -> Iterator[Notification]:
+        """Yield what others were told, the newest first; all, or in a state, to, or about whom."""
+        query = {'state': state, 'destination': destination, 'stack': stack}
+        return self._listed('/v1/notifications', query, Notification.of)
 
     def migrate(
         self,
@@ -402,10 +442,10 @@ class Client:
         request = Request('GET', path, query, is_repeatable=False, seconds=seconds)
         return self._transport.send(request)
 
-    def _start(self, name: str, operation: str, queue: bool, **more: Any) -> Run:
+    def _start(self, name: str, operation: str, queue: bool, key: str | None, **more: Any) -> Run:
         given = {key: value for key, value in more.items() if value is not None}
         body = {'operation': operation, 'queue': queue, **given}
-        return Run.of(self._transport.order('POST', _path('stacks', name, 'runs'), body))
+        return Run.of(self._transport.order('POST', _path('stacks', name, 'runs'), body, key=key))
 
     def _change(self, name: str, changes: Json, version: int | None = None) -> Stack:
         headers = _if_match(version)

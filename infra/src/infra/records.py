@@ -456,6 +456,48 @@ def _drift(said: Json) -> Drift:
     return Drift(_moment(_get(said, 'checked_at', str)), _get(said, 'changes', dict))
 
 
+@dataclass(frozen=True)
+class Notification:
+    """An event on its way to a destination, or there.
+
+    event: the id that the receiver gets. state: `waiting`, `delivered`, `failed` or `dropped`.
+    status: of the last answer; None where there was none. due_at: when it is sent next.
+    """
+
+    id: str
+    event: str
+    type: str
+    stack: str
+    run: str | None
+    destination: str
+    state: str
+    attempts: int
+    status: int | None
+    answer: str
+    created_at: datetime
+    due_at: datetime | None
+    json: Json = _json()
+
+    @classmethod
+    def of(cls, said: Json) -> Notification:
+        """Return what the service says; raises AnswerError."""
+        return cls(
+            id=_get(said, 'id', str),
+            event=_get(said, 'event', str),
+            type=_get(said, 'type', str),
+            stack=_get(said, 'stack', str),
+            run=_maybe(said, 'run', str),
+            destination=_get(said, 'destination', str),
+            state=_get(said, 'state', str),
+            attempts=_get(said, 'attempts', int),
+            status=_maybe(said, 'status', int),
+            answer=_get(said, 'answer', str),
+            created_at=_moment(_get(said, 'created_at', str)),
+            due_at=_maybe_moment(said, 'due_at'),
+            json=said,
+        )
+
+
 def _run_error(said: Json) -> RunError:
     return RunError(
         _get(said, 'message', str), _maybe(said, 'resource', str), _maybe(said, 'detail', str)

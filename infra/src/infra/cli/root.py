@@ -16,6 +16,7 @@ from infra.cli.commands import (
     access,
     completion,
     migrating,
+    notifications,
     operations,
     programs,
     runs,
@@ -52,6 +53,7 @@ for each in (
     *runs.COMMANDS,
     *migrating.COMMANDS,
     *triggers.COMMANDS,
+    *notifications.COMMANDS,
     *access.COMMANDS,
     *completion.COMMANDS,
 ):
