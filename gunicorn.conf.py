@@ -6,13 +6,18 @@ import sys
 from typing import Any
 
 import engine
+from pipelines.trust import TrustFile
 from settings import MOST_WAITING, Settings, SettingsError
+from triggers.notifications.destinations import Destinations
 from web import request_log
 from web.tokens import Tokens
 
 try:
     settings = Settings.from_env()
-    Tokens(settings)  # the worker would tell by a traceback what is wrong with their file
+    # The worker would tell by a traceback what is wrong with their files.
+    Tokens(settings)
+    Destinations(settings.notifications_file)
+    TrustFile(settings.oidc_file)
 except SettingsError as error:
     sys.exit(str(error))
 

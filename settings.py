@@ -117,11 +117,31 @@ class Settings:
         'URL of a PostgreSQL for databases of programs; empty: one of our own, in STATE_DIR.',
         secret=True,
     )
+    triggers_file: str = _setting(
+        'TRIGGERS_FILE', '', 'Rules, in TOML, of what calls from elsewhere do; read as it changes.'
+    )
     migration_hosts: str = _setting(
         'MIGRATION_HOSTS', '', 'Hosts, with commas, as `db.example.com:5432`, of migrations.'
     )
     migration_folders: str = _setting(
         'MIGRATION_FOLDERS', '', 'Folders, with commas, of the SQLite files of migrations.'
+    )
+    public_url: str = _setting(
+        'PUBLIC_URL', '', 'URL at which others reach the service, as `https://infra.example.com`.'
+    )
+    notifications_file: str = _setting(
+        'NOTIFICATIONS_FILE', '', 'File of who is told of what; read when it changes.'
+    )
+    expiry_warning: str = _setting(
+        'EXPIRY_WARNING', '1h', 'How long before its end a stack is told to end soon.'
+    )
+    outbound_networks: str = _setting(
+        'OUTBOUND_NETWORKS',
+        '',
+        'Private networks, with commas, as `10.1.0.0/16`, to which notifications may go.',
+    )
+    oidc_file: str = _setting(
+        'OIDC_FILE', '', 'File of the pipelines whose own tokens count; read when it changes.'
     )
     org: str = _setting('PULUMI_ORG', 'organization', 'Organisation of the stacks.')
     backend_url: str = _setting(
@@ -189,12 +209,23 @@ class Settings:
         for name in SECONDS:
             value = getattr(self, name)
             _check(0 < value <= DAY, name.upper(), 'a number of seconds above 0, at most a day')
-        for name in ('default_ttl', 'max_ttl', 'run_retention', 'drift_check'):
+        _check(
+            _is_public(self.public_url),
+            'PUBLIC_URL',
+            'empty, or https://host, without a user in it and without a slash at its end',
+        )
+        _check(
+            self.public_url or not self.oidc_file,
+            'PUBLIC_URL',
+            'set where OIDC_FILE is: it is the audience that the tokens of pipelines must have',
+        )
+        for name in ('default_ttl', 'max_ttl', 'run_retention', 'drift_check', 'expiry_warning'):
             _check_duration(name.upper(), getattr(self, name))
         if self.default_ttl and self.max_ttl:
             fits = durations.parse(self.default_ttl) <= durations.parse(self.max_ttl)
             _check(fits, 'DEFAULT_TTL', f'at most MAX_TTL, {self.max_ttl}')
         _networks('TRUSTED_PROXIES', self.trusted_proxies)
+        _networks('OUTBOUND_NETWORKS', self.outbound_networks)
         self.insist_on_token(self.host)
 
     @property
@@ -218,12 +249,22 @@ class Settings:
     @property
     def needs_token(self) -> bool:
         """Whether callers need a token."""
-        return bool(self.api_token or self.api_tokens_file)
+        return bool(self.api_token or self.api_tokens_file or self.oidc_file)
+
+    @property
+    def names_callers(self) -> bool:
+        """Whether callers are told apart by their names."""
+        return bool(self.api_tokens_file or self.oidc_file)
 
     @property
     def proxies(self) -> list[Network]:
         """The networks that TRUSTED_PROXIES names."""
         return _networks('TRUSTED_PROXIES', self.trusted_proxies)
+
+    @property
+    def reachable_networks(self) -> list[Network]:
+        """The networks that OUTBOUND_NETWORKS names."""
+        return _networks('OUTBOUND_NETWORKS', self.outbound_networks)
 
     @property
     def hosts_of_migrations(self) -> list[str]:
@@ -330,6 +371,10 @@ def _is_http(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ('http', 'https') and bool(parts.hostname) and '@' not in parts.netloc
+
+
+def _is_public(url: str) -> bool:
+    return not url or (_is_http(url) and not url.endswith('/'))
 
 
 def _check_duration(variable: str, text: str) -> None:

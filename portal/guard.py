@@ -23,7 +23,7 @@ class Guard:
     def __init__(self, settings: Settings, tokens: Tokens, sessions: Sessions) -> None:
         self._tokens = tokens
         self._sessions = sessions
-        self._are_named = bool(settings.api_tokens_file)
+        self._are_named = settings.names_callers
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         if not pages.is_page(req.path):

@@ -12,6 +12,8 @@ STACKS = f'{PAGES}/stacks'
 RUNS = f'{PAGES}/runs'
 MIGRATIONS = f'{PAGES}/migrations'
 NEW_MIGRATION = f'{MIGRATIONS}/new'
+TRIGGERS = f'{PAGES}/triggers'
+NOTIFICATIONS = f'{PAGES}/notifications'
 
 
 def new_stack(program: str) -> str:

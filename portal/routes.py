@@ -11,15 +11,25 @@ from portal.pages.catalogue import Catalogue
 from portal.pages.forms import EditForm, NewStackForm
 from portal.pages.migration_form import NewMigrationForm
 from portal.pages.migrations import Abandon, Migrations, OneMigration
+from portal.pages.notifications import Notifications
 from portal.pages.runs import OneRun, Runs
 from portal.pages.session import Login, Logout
 from portal.pages.stacks import Destroy, OneStack, Stacks
+from portal.pages.triggers import Triggers as TriggersPage
 from stacks.platform import Platform
+from triggers.notifications.destinations import Destinations
+from triggers.triggers import Triggers
 from web.pages import PAGES
 from web.tokens import Tokens
 
 
-def mount(app: falcon.App[Any, Any], platform: Platform, tokens: Tokens) -> None:
+def mount(
+    app: falcon.App[Any, Any],
+    platform: Platform,
+    triggers: Triggers,
+    tokens: Tokens,
+    destinations: Destinations,
+) -> None:
     """Serve the pages below `/portal` of `app`."""
     one_stack, one_run, runs = OneStack(platform), OneRun(platform), Runs(platform)
     stack = f'{paths.STACKS}/{{name}}'
@@ -41,6 +51,10 @@ def mount(app: falcon.App[Any, Any], platform: Platform, tokens: Tokens) -> None
     app.add_route(f'{run}/log', one_run, suffix='log')
     app.add_route(f'{run}/cancel', one_run, suffix='cancel')
     _mount_migrations(app, platform)
+    app.add_route(paths.TRIGGERS, TriggersPage(triggers))
+    told = Notifications(platform, destinations)
+    app.add_route(paths.NOTIFICATIONS, told)
+    app.add_route(f'{paths.NOTIFICATIONS}/enable', told, suffix='enable')
     app.add_route(paths.LOGIN, Login(tokens, platform.sessions))
     app.add_route(f'{PAGES}/logout', Logout(platform.sessions))
     app.add_route(f'{paths.STATIC}{{name}}', rendering.STATIC)

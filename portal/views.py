@@ -8,8 +8,11 @@ from typing import Any
 
 from portal.fields import Field, Option
 from portal.pictures import Graph, Plot
+from stacks.notifications import Disabled
 from stacks.programs import Program
-from stacks.records import ListedStack, LogPart, Run, Stack
+from stacks.records import ListedStack, LogPart, Notification, Run, Stack
+from triggers.notifications.destinations import Destination
+from triggers.records import TriggerEvent
 
 # A link in words: (words, address).
 Link = tuple[str, str]
@@ -167,6 +170,17 @@ class RunsPage:
 
 
 @dataclass(frozen=True)
+class TriggersPage:
+    """What calls told and what was decided, the newest first."""
+
+    events: Sequence[TriggerEvent]
+    where: Mapping[str, str]
+    outcomes: Sequence[Option]
+    next: str
+    first: str
+
+
+@dataclass(frozen=True)
 class Row:
     """A resource of a run, with what changes in it."""
 
@@ -222,3 +236,16 @@ class RunPage:
     def run(self) -> Run:
         """The run."""
         return self.progress.run
+
+
+@dataclass(frozen=True)
+class NotificationsPage:
+    """Who is told, and what was sent that a filter leaves; next, first: as in StacksPage."""
+
+    items: Sequence[Notification]
+    destinations: Sequence[Destination]
+    disabled: Mapping[str, Disabled]
+    where: Mapping[str, str]
+    states: Sequence[Option]
+    next: str
+    first: str

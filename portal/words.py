@@ -35,7 +35,31 @@ STACK_STATES = {
     'failed': State('✕', 'Failed', 'bad'),
     'incomplete': State('!', 'Incomplete', 'warn'),
 }
+DELIVERY_STATES = {
+    'waiting': State('◌', 'Waiting', 'plain'),
+    'delivered': State('✓', 'Delivered', 'ok'),
+    'failed': State('✕', 'Given up', 'bad'),
+    'dropped': State('⊘', 'Dropped', 'warn'),
+}
 NOT_MADE = State('◌', 'Not made yet', 'plain')
+OUTCOMES = {
+    'received': State('◌', 'Received', 'plain'),
+    'started': State('✓', 'Started', 'ok'),
+    'waiting': State('●', 'Waiting', 'run'),
+    'renewed': State('·', 'Goes on', 'plain'),
+    'dry_run': State('◌', 'Dry run', 'plain'),
+    'skipped': State('·', 'Skipped', 'plain'),
+    'repeated': State('·', 'Repeated', 'plain'),
+    'unmatched': State('·', 'No rule', 'plain'),
+    'refused': State('✕', 'Refused', 'bad'),
+    'failed': State('✕', 'Failed', 'bad'),
+}
+STATUSES = {
+    'firing': 'it fires',
+    'resolved': 'it is over',
+    'once': 'it happened',
+    'due': 'by the clock',
+}
 OPERATIONS = {
     'preview': 'Preview',
     'update': 'Update',
@@ -99,9 +123,9 @@ def heading(run: Run) -> str:
 def why(run: Run) -> str:
     """Return who had a run begin, and why."""
     reasons = {'expired': 'its time was over', 'drift check': 'a look at the times set'}
-    if run.reason:
-        return f'by itself: {reasons.get(run.reason, run.reason)}'
-    return f'by {run.caller}'
+    if run.reason in reasons:
+        return f'by itself: {reasons[run.reason]}'
+    return f'by {run.caller}: {run.reason}' if run.reason else f'by {run.caller}'
 
 
 def resource_state(state: str) -> State:

@@ -17,12 +17,15 @@ from rest import reading
 from stacks import moments
 from stacks.errors import NotFoundError
 from stacks.platform import Platform
-from stacks.records import Item, LogPart, Migration, Page, Run, Stack
+from stacks.records import Item, LogPart, Migration, Notification, Page, Run, Stack
+from triggers.records import TriggerEvent
+
+Record = Stack | Run | LogPart | Migration | Notification | TriggerEvent
 
 LINES = 'application/jsonl'
 
 
-def shown(record: Stack | Run | LogPart | Migration) -> dict[str, Any]:
+def shown(record: Record) -> dict[str, Any]:
     """Return a record as JSON has it."""
     return {each.name: _json(getattr(record, each.name)) for each in fields(record)}
 

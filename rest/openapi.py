@@ -34,9 +34,11 @@ def _in_header(name: str, description: str, schema: Schema = STRING) -> Schema:
 
 PROGRAM_NAME = _in_path('name', 'Of the program.')
 STACK_NAME = _in_path('name', 'Of the stack.')
+DESTINATION_NAME = _in_path('name', 'Of the destination.')
 SITE_ID = _in_path('id', 'Of the site.')
 RUN_ID = _in_path('id', 'Of the run.')
 MIGRATION_ID = _in_path('id', 'Of the migration.')
+SOURCE_NAME = _in_path('source', 'Of the source, as the rules have it.')
 
 PREFER = _in_header(
     'Prefer',
@@ -103,6 +105,36 @@ def paths() -> dict[str, Any]:
             'post': _goes_on('Go on where the last run has ended.', parameters.RESUMPTION)
         },
         '/v1/migrations/{id}/rejects': _rejects(),
+        '/v1/hooks/{source}': {'post': _receives()},
+        '/v1/triggers/events': _lists(
+            'What calls told and what was decided, newest first.', 'TriggerEvent', parameters.EVENTS
+        ),
+        '/v1/triggers/check': {
+            'post': _tries('Tell what is wrong with a file of rules.', 'Rules', 'RuleFlaws')
+        },
+        '/v1/triggers/test': {
+            'post': _tries(
+                'Tell what would be decided of a recorded call; nothing is done.',
+                'RecordedCall',
+                'Decisions',
+                '404',
+            )
+        },
+        '/v1/notifications': _lists(
+            'What others were told, or will be, newest first; for operators.',
+            'Notification',
+            parameters.NOTIFICATIONS,
+        ),
+        '/v1/destinations': _looks('Who is told; for operators.', _ref('Destinations')),
+        '/v1/destinations/{name}/enable': {
+            'post': operation(
+                'Send to a destination again that was disabled.',
+                {'204': answer({})},
+                [DESTINATION_NAME],
+                problems=[*NAMED, '408', '411'],
+            )
+        },
+        '/v1/auth/oidc': {'post': _signs_in()},
         '/sites': _sites(),
         '/sites/{id}': _site(),
         kinds.PATH: _kinds(),
@@ -261,6 +293,33 @@ def _goes_on(summary: str, given: Sequence[Schema] = ()) -> dict[str, Any]:
         [MIGRATION_ID, *given, PREFER, KEY],
         problems=[*NAMED, '400', '408', '409', '411'],
     )
+
+
+def _receives() -> dict[str, Any]:
+    described = operation(
+        'Take a call of another service, which signs it in its own way.',
+        {'200': _json(_ref('Receipt')), '202': _json(_ref('Receipt'))},
+        [SOURCE_NAME],
+        problems=[*NAMED, '408', '411'],
+    )
+    # Its own proof is no token of ours, so there is nothing to be challenged for.
+    described['responses']['401'] = {'$ref': '#/components/responses/Problem'}
+    content = {'application/json': {'schema': {'type': 'object'}}}
+    return {**described, 'security': [], 'requestBody': {'required': True, 'content': content}}
+
+
+def _tries(summary: str, given: str, told: str, *more: str) -> dict[str, Any]:
+    described = operation(summary, {'200': _json(_ref(told))}, problems=[*BODY, *more])
+    return {**described, **_body(given)}
+
+
+def _signs_in() -> dict[str, Any]:
+    described = operation(
+        "Exchange a pipeline's own token for one of this service, for some minutes.",
+        {'200': _json(_ref('PipelineToken'))},
+        problems=BODY,
+    )
+    return {**described, **_body('NewPipelineToken'), 'security': []}
 
 
 def _kinds() -> dict[str, Any]:

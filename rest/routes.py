@@ -6,16 +6,29 @@ from typing import Any
 
 import falcon
 
+from pipelines.exchange import Exchange
 from rest import errors, kinds
+from rest.auth import Oidc
 from rest.migrations import Migrations, OneMigration
+from rest.notifications import AllDestinations, Notifications
 from rest.programs import OneProgram, Programs
 from rest.runs import OneRun, Runs, RunsOfStack
 from rest.sites import OneSite, Sites
 from rest.stacks import OneStack, Stacks
+from rest.triggers import Check, Events, Hook, Test
 from stacks.platform import Platform
+from triggers.notifications.destinations import Destinations
+from triggers.triggers import Triggers
+from web import access, hooks
 
 
-def mount(app: falcon.App[Any, Any], platform: Platform) -> None:
+def mount(
+    app: falcon.App[Any, Any],
+    platform: Platform,
+    triggers: Triggers,
+    destinations: Destinations,
+    exchange: Exchange,
+) -> None:
     """Serve the platform below `/v1` of `app`."""
     errors.install(app)
     one_stack, one_run = OneStack(platform), OneRun(platform)
@@ -36,6 +49,15 @@ def mount(app: falcon.App[Any, Any], platform: Platform) -> None:
     app.add_route('/v1/migrations/{id}', one_migration)
     for each in ('run', 'cancel', 'resume', 'rejects'):
         app.add_route(f'/v1/migrations/{{id}}/{each}', one_migration, suffix=each)
+    app.add_route(f'{hooks.PATH}/{{source}}', Hook(triggers))
+    app.add_route('/v1/triggers/events', Events(triggers))
+    app.add_route('/v1/triggers/check', Check(triggers))
+    app.add_route('/v1/triggers/test', Test(triggers))
+    told = AllDestinations(platform, destinations)
+    app.add_route('/v1/notifications', Notifications(platform))
+    app.add_route('/v1/destinations', told)
+    app.add_route('/v1/destinations/{name}/enable', told, suffix='enable')
+    app.add_route(access.SIGN_IN_PATH, Oidc(exchange))
     app.add_route('/sites', Sites(platform))
     app.add_route('/sites/{id}', OneSite(platform))
     app.add_route(kinds.PATH, kinds.Page())

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from settings import NAME
-from stacks.records import OF_MIGRATIONS, OPERATIONS, RUN_STATES, STACK_STATES
+from stacks.records import (
+    DELIVERY_STATES,
+    EVENTS,
+    OF_MIGRATIONS,
+    OPERATIONS,
+    RUN_STATES,
+    STACK_STATES,
+)
+from triggers.notifications.destinations import KINDS
+from triggers.records import OUTCOMES
+from web.identity import ROLES
 
 Schema = dict[str, Any]
 
@@ -16,7 +26,10 @@ TIME: Schema = {'type': 'string', 'format': 'date-time'}
 VALUES: Schema = {'type': 'object', 'description': 'By name; secrets are `[secret]`.'}
 STATE_OF_RUN: Schema = {'enum': list(RUN_STATES)}
 STATE_OF_STACK: Schema = {'enum': list(STACK_STATES)}
+STATE_OF_NOTIFICATION: Schema = {'enum': list(DELIVERY_STATES)}
+EVENT: Schema = {'enum': list(EVENTS)}
 OPERATION: Schema = {'enum': list(OPERATIONS)}
+OUTCOME: Schema = {'enum': list(OUTCOMES)}
 # Of runs, which migrations have as well.
 ANY_OPERATION: Schema = {'enum': [*OPERATIONS, *OF_MIGRATIONS]}
 
@@ -319,6 +332,119 @@ NEW_MIGRATION = closed(
     required=['source', 'target'],
 )
 
+TRIGGER_EVENT = record(
+    'What a call from elsewhere told, and what was decided.',
+    id=STRING,
+    source={**STRING, 'description': 'Who called, as the rules name it.'},
+    rule={**STRING, 'description': 'The rule that it is for; empty: none.'},
+    status={**STRING, 'description': '`firing`, `resolved`, `once`; `due`: by the clock.'},
+    name=STRING,
+    labels={'type': 'object', 'additionalProperties': STRING},
+    url={**STRING, 'description': 'Where there is more of it; empty: nowhere.'},
+    outcome=OUTCOME,
+    reason=STRING,
+    program=STRING,
+    stack=STRING,
+    target=or_null(
+        {
+            'type': 'object',
+            'description': 'The input that is moved.',
+            'required': ['input', 'from', 'to'],
+            'properties': {
+                'input': STRING,
+                'from': {'type': 'integer'},
+                'to': {'type': 'integer'},
+            },
+        }
+    ),
+    caller={**STRING, 'description': 'In whose name it is done.'},
+    run=or_null({**STRING, 'description': 'The id of the run that came of it.'}),
+    received_at=TIME,
+    decided_at=or_null(TIME),
+)
+RECEIPT = record(
+    'What was stored of a call.',
+    events={
+        'type': 'array',
+        'items': record('An event.', id=STRING, rule=STRING, outcome=OUTCOME, reason=STRING),
+    },
+    note={**STRING, 'description': 'What its sender should know; empty: nothing.'},
+)
+RULES = closed('A file of rules.', {'rules': {**STRING, 'description': 'TOML.'}}, ['rules'])
+RULE_FLAWS = record(
+    'What is wrong with a file of rules; nothing where it can be used.',
+    flaws={
+        'type': 'array',
+        'items': record('A flaw.', line=COUNT, field=STRING, detail=STRING),
+    },
+)
+RECORDED_CALL = closed(
+    'A call as it was recorded.',
+    {
+        'source': STRING,
+        'body': {**STRING, 'description': 'As it came.'},
+        'headers': {'type': 'object', 'additionalProperties': STRING},
+    },
+    ['source', 'body'],
+)
+DECISIONS = record(
+    'What would be decided.',
+    items={'type': 'array', 'items': {'$ref': '#/components/schemas/TriggerEvent'}},
+)
+NOTIFICATION = record(
+    'An event on its way to a destination, or there.',
+    id=STRING,
+    event={**STRING, 'description': 'The `Webhook-Id` that the receiver gets.'},
+    type=EVENT,
+    stack={**STRING, 'description': 'Empty where it is about a migration.'},
+    run=or_null(STRING),
+    destination=STRING,
+    state=STATE_OF_NOTIFICATION,
+    attempts=COUNT,
+    status=or_null({**COUNT, 'description': 'Of the last answer; null where there was none.'}),
+    answer={**STRING, 'description': 'How that answer began, or why there was none.'},
+    created_at=TIME,
+    answered_at=or_null(TIME),
+    due_at=or_null({**TIME, 'description': 'When it is sent next; null: not any more.'}),
+)
+DESTINATIONS = record(
+    'Who is told.',
+    items={
+        'type': 'array',
+        'items': record(
+            'A destination of the settings.',
+            name=STRING,
+            kind={'enum': list(KINDS)},
+            host=STRING,
+            events={'type': 'array', 'items': EVENT},
+            disabled_at=or_null({**TIME, 'description': 'Since when it is sent nothing.'}),
+            reason=or_null({**STRING, 'description': 'Why not.'}),
+        ),
+    },
+)
+
+NEW_PIPELINE_TOKEN = closed(
+    "A pipeline's own token.",
+    {
+        'token': {
+            **STRING,
+            'minLength': 1,
+            'maxLength': 16384,
+            'writeOnly': True,
+            'description': 'A JWT of GitHub or GitLab, whose audience is the URL of this service.',
+        }
+    },
+    ['token'],
+)
+PIPELINE_TOKEN = record(
+    'A token of ours.',
+    token={**STRING, 'description': 'A bearer token; it is shown only now.'},
+    name={**STRING, 'description': 'Who the pipeline is here.'},
+    role={'enum': list(ROLES)},
+    programs={'type': ['array', 'null'], 'items': STRING, 'description': 'null: all.'},
+    expires_at=TIME,
+)
+
 SITE_ID: Schema = {**STRING, 'pattern': f'^{NAME.pattern}$'}
 CONTENT: Schema = {**STRING, 'description': 'The page, as HTML or text.'}
 SITE = record(
@@ -348,6 +474,16 @@ COMPONENTS = {
     'Migration': MIGRATION,
     'MigrationOutline': MIGRATION_OUTLINE,
     'NewMigration': NEW_MIGRATION,
+    'TriggerEvent': TRIGGER_EVENT,
+    'Receipt': RECEIPT,
+    'Rules': RULES,
+    'RuleFlaws': RULE_FLAWS,
+    'RecordedCall': RECORDED_CALL,
+    'Decisions': DECISIONS,
+    'Notification': NOTIFICATION,
+    'Destinations': DESTINATIONS,
+    'NewPipelineToken': NEW_PIPELINE_TOKEN,
+    'PipelineToken': PIPELINE_TOKEN,
     'Site': SITE,
     'Sites': SITES,
     'NewSite': NEW_SITE,

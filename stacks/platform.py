@@ -19,6 +19,7 @@ from stacks import cursors, editing, permissions, quotas, submission
 from stacks.catalogue import Catalogue
 from stacks.errors import ConflictError, Flaw, InvalidError, NotFoundError
 from stacks.migrating.migrations import Migrations
+from stacks.notifications import Notifications
 from stacks.ordering import Ordering, insist_on_version, visible
 from stacks.programs import Program
 from stacks.records import ACTIVE, QUEUED, Caller, ListedStack, LogPart, Page, Run, Stack
@@ -69,11 +70,16 @@ class Platform:
         self.migrations = Migrations(
             settings, lambda: records().database, lambda: records().vault, bell
         )
+        self.notifications = Notifications(lambda: records().database)
         self._settings = settings
         self._records = records
         self._bell = bell
         self._is_draining = is_draining
         self._waiting = threading.Semaphore(MOST_WAITING)
+
+    def database(self) -> Database:
+        """Return where all is stored, for what is beside the platform."""
+        return self._records().database
 
     def programs(self, caller: Caller) -> list[Program]:
         """Return the programs that the caller may use, by name."""

@@ -22,6 +22,14 @@ QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED, INTERRUPTED = RUN_STATES = (
 )
 ACTIVE = (QUEUED, RUNNING)
 ENDED = (SUCCEEDED, FAILED, CANCELLED, INTERRUPTED)
+# What others may be told of: how a run has ended by its state, and the rest.
+RUN_ENDED = {state: f'run.{state}' for state in ENDED}
+DRIFT_FOUND, EXPIRY_NEAR, EXPIRY_FAILED = 'drift.found', 'expiry.near', 'expiry.failed'
+EVENTS = (*RUN_ENDED.values(), DRIFT_FOUND, EXPIRY_NEAR, EXPIRY_FAILED)
+# Of a delivery. It is dropped when its destination is disabled, or is not in the settings any more.
+WAITING, DELIVERED, GIVEN_UP, DROPPED = DELIVERY_STATES = (
+    *('waiting', 'delivered', 'failed', 'dropped'),
+)
 # Of a stack. It is incomplete when its last update was cancelled or interrupted.
 STACK_STATES = ('creating', 'ready', 'updating', 'destroying', 'failed', 'incomplete')
 # What it is while something is done with it; other operations leave its state as it is.
@@ -161,6 +169,31 @@ class Migration:
     def has_ended(self) -> bool:
         """Whether nothing of this changes until somebody asks for more."""
         return self.state in ENDED
+
+
+@dataclass(frozen=True)
+class Notification:
+    """An event on its way to a destination, or there.
+
+    event: the id that the receiver knows it by, whatever the attempt.
+    destination: its name in the settings.
+    status, answer: of the last attempt; the status is None where there was no answer.
+    due_at: when it is sent next; None once it is not any more.
+    """
+
+    id: str
+    event: str
+    type: str
+    stack: str
+    run: str | None
+    destination: str
+    state: str
+    attempts: int
+    status: int | None
+    answer: str
+    created_at: datetime
+    answered_at: datetime | None
+    due_at: datetime | None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -51,21 +53,40 @@ OBSTACLES: dict[type[Exception], str] = {
 COMING_UP = 'The platform is coming up.'
 
 
+class Companion(Protocol):
+    """What goes on beside the runs."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End, once nothing runs any more."""
+
+
+Beside = Callable[[Records, Presence, Bell], Companion]
+
+
 class Service:
     """Opens the records, and has runs done, in threads of its own."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
-        """Do nothing yet; whoever asks the platform for something is told to wait."""
+    def __init__(
+        self, settings: Settings, catalogue: Catalogue, beside: Sequence[Beside] = ()
+    ) -> None:
+        """Do nothing yet; whoever asks the platform for something is told to wait.
+
+        beside: each makes, from the open records, what goes on beside the runs.
+        """
         self._settings = settings
         self._catalogue = catalogue
-        self._bell = Bell()
+        self._beside = beside
+        self.bell = Bell()
         self._records: Records | None = None
         self._obstacle = COMING_UP
         self._dispatcher: Dispatcher | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name='platform', daemon=True)
         self._servers = Servers(settings)
-        self.platform = Platform(settings, catalogue, self._opened, self._bell, self._ending.is_set)
+        self.platform = Platform(settings, catalogue, self.opened, self.bell, self._ending.is_set)
 
     def start(self) -> None:
         """Begin to come up."""
@@ -87,7 +108,11 @@ class Service:
         """Return why it does not serve, in words for everybody; None from when it does."""
         return None if self._records else self._obstacle
 
-    def _opened(self) -> Records:
+    def opened(self) -> Records:
+        """Return the records.
+
+        Raises UnavailableError as long as they are not open.
+        """
         if self._records is None:
             raise UnavailableError(self._obstacle)
         return self._records
@@ -123,20 +148,25 @@ class Service:
             records.database,
             here,
             operator,
-            self._bell,
+            self.bell,
             migrator=Migrator(self._settings, records.vault, self._servers),
         )
         housekeeping = Housekeeping(self._settings, records.database, operator.snapshots)
-        keeper = Keeper(records.database, here, dispatcher, housekeeping, self._bell)
+        keeper = Keeper(records.database, here, dispatcher, housekeeping, self.bell)
         self._dispatcher = dispatcher
         self._records = records
         self._servers.resume()
+        companions = [make(records, here, self.bell) for make in self._beside]
         dispatcher.start()
         keeper.start()
+        for companion in companions:
+            companion.start()
         self._ending.wait()
         dispatcher.drain()
         dispatcher.join()
         self._servers.close()
+        for companion in companions:
+            companion.stop()
         keeper.stop()
         here.close()
         records.database.close()

@@ -37,6 +37,7 @@ from stacks.requests import Key, NewRun, NewStack, RunFilter, StackFilter
 from stacks.sessions import Sessions, fingerprint
 from tests import fake_records
 from tests.fake_migrations import FakeMigrations
+from tests.fake_notifications import FakeNotifications
 from tests.fake_records import NOW, RESOURCE, expiry, is_time
 
 # What null makes of what cannot be missing.
@@ -82,6 +83,7 @@ class FakePlatform(Platform):
         self.ttl = ''
         self.sessions = FakeSessions()
         self.migrations = FakeMigrations(self)
+        self.notifications: FakeNotifications = FakeNotifications(self)
         self.logs: dict[str, str] = {}
         self._stacks: dict[str, Stack] = {}
         self._runs: dict[str, Run] = {}

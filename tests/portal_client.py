@@ -16,6 +16,8 @@ from portal.guard import Guard
 from rest import errors
 from settings import Settings
 from tests.fake_platform import FakePlatform
+from tests.fake_triggers import FakeTriggers
+from triggers.notifications.destinations import Destinations
 from web import access, problems, request_log
 from web.bodies import FORM
 from web.callers import Callers
@@ -63,7 +65,9 @@ class Browser(testing.TestClient):
         app = falcon.App(middleware=middleware)
         problems.install(app)
         errors.install(app)
-        routes.mount(app, platform, tokens)
+        self.triggers = FakeTriggers()
+        destinations = Destinations(settings.notifications_file)
+        routes.mount(app, platform, self.triggers, tokens, destinations)
         super().__init__(app)
         self.platform = platform
         self.cookies: dict[str, str] = {}

@@ -8,9 +8,13 @@ from typing import Any
 import falcon
 from falcon import testing
 
+from pipelines.exchange import Exchange
+from pipelines.trust import TrustFile
 from rest import routes
 from stacks.catalogue import Catalogue
 from tests.fake_platform import FakePlatform
+from tests.fake_triggers import FakeTriggers
+from triggers.notifications.destinations import Destinations
 from web import problems, request_log
 from web.callers import Callers
 from web.identity import Caller
@@ -41,11 +45,19 @@ class As:
 class Client(testing.TestClient):
     """Sends requests, and has the platform that they end at."""
 
-    def __init__(self, platform: FakePlatform, caller: Caller = ANN) -> None:
+    def __init__(
+        self,
+        platform: FakePlatform,
+        caller: Caller = ANN,
+        destinations: Destinations | None = None,
+    ) -> None:
         middleware: list[Any] = [request_log.Middleware(Callers([])), As(caller)]
         app = falcon.App(middleware=middleware)
         problems.install(app)
-        routes.mount(app, platform)
+        self.triggers = FakeTriggers()
+        exchange = Exchange('', TrustFile(''), platform.database)
+        told = destinations or Destinations('')
+        routes.mount(app, platform, self.triggers, told, exchange)
         super().__init__(app)
         self.platform = platform
 

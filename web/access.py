@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import falcon
 
 from audit import current_caller
 from settings import Settings
-from web import bodies, origin, pages
+from web import bodies, hooks, origin, pages
 from web.identity import Caller
 from web.tokens import Tokens
 
 LOOPBACK_NAMES = {'localhost', '127.0.0.1', '::1'}
 # What a load balancer or an orchestrator asks without a token.
 OPEN_PATHS = {'/healthz', '/readyz'}
+# Where a pipeline shows who it is, by the body.
+SIGN_IN_PATH = '/v1/auth/oidc'
 
-# A body of any other method means nothing: the routes know whether they serve that method at all.
-REFUSED = {*bodies.METHODS, 'GET', 'HEAD'}
 HOST = re.compile(r'(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]+))(?::\d+)?')
 
 HEADERS = {
@@ -31,13 +32,20 @@ HEADERS = {
 class Middleware:
     """Refuses requests from those who may not call, before any handler sees them.
 
-    The caller of those that go on is in `req.context.caller`, except for those to OPEN_PATHS and
-    to pages, which people sign in to.
+    The caller of those that go on is in `req.context.caller`, except for those to OPEN_PATHS, to
+    SIGN_IN_PATH, to pages, which people sign in to, and to hooks, whose senders sign.
     """
 
-    def __init__(self, settings: Settings, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tokens: Tokens,
+        pipeline: Callable[[str], Caller | None] = lambda token: None,
+    ) -> None:
+        """Take who may call; pipeline: returns whose a token is that a pipeline got."""
         self._tokens = tokens
-        self._are_named = bool(settings.api_tokens_file)
+        self._pipeline = pipeline
+        self._are_named = settings.names_callers
         given = {name.strip().lower() for name in settings.allowed_hosts.split(',')} - {''}
         # Behind a token, any name may lead here; without one, a name that is not ours may be a
         # page in somebody's browser that has its own name point to this machine.
@@ -55,12 +63,14 @@ class Middleware:
         if pages.is_page(req.path) or not self._tokens.are_needed:
             # A browser's cookie goes with what any page of others sends, or no token is needed.
             origin.insist_on_own(req)
-        if not pages.is_page(req.path):
+        is_open = pages.is_page(req.path) or hooks.is_hook(req.path)
+        if not is_open and req.path != SIGN_IN_PATH:
             admit(req, self._caller(req), self._are_named)
 
     def _caller(self, req: falcon.Request) -> Caller:
         scheme, _, token = (req.auth or '').partition(' ')
-        caller = self._tokens.caller(token.strip() if scheme.lower() == 'bearer' else '')
+        given = token.strip() if scheme.lower() == 'bearer' else ''
+        caller = self._tokens.caller(given) or self._pipeline(given)
         if caller is None:
             raise falcon.HTTPUnauthorized(
                 description='A bearer token is needed.', challenges=['Bearer']
@@ -93,7 +103,8 @@ def _refuse_body(req: falcon.Request) -> None:
     """Raise falcon.HTTPError for a body that is not collected (see web/connections.py)."""
     is_in_chunks = req.get_header('Transfer-Encoding')
     if not bodies.is_taken(req.method, req.path):
-        if req.method in REFUSED and (is_in_chunks or req.content_length):
+        is_there = is_in_chunks or req.content_length
+        if is_there and bodies.is_refused(req.method, req.path):
             raise falcon.HTTPContentTooLarge(description='This request takes no body.')
     elif is_in_chunks:
         detail = 'The body needs a Content-Length in place of a Transfer-Encoding.'

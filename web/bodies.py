@@ -12,13 +12,15 @@ from urllib.parse import parse_qsl
 
 import falcon
 
-from web import pages
+from web import hooks, pages
 
 MAX_BODY = 64 * 1024
 # Where inputs may be pages and other files.
 MAX_CONTENT = 8 * 1024 * 1024
 TAKES_CONTENT = re.compile('/sites(/.*)?|/v1/stacks(/[^/]*/runs)?')
 METHODS = {'PATCH', 'POST', 'PUT'}
+# Where nothing else is served: what another method carries there is not even looked at.
+ONLY_POSTED = re.compile(f'/*{hooks.PATH}/[^/]+|/*/v1/triggers/(check|test)')
 FORM = 'application/x-www-form-urlencoded'
 MAX_FIELDS = 1000
 # Far from what Python's stack can bear, wherever a value is walked through.
@@ -34,8 +36,16 @@ def is_taken(method: str, path: str) -> bool:
     return method in METHODS and (path.startswith(('/v1/', '/sites/')) or path == '/sites')
 
 
+def is_refused(method: str, path: str) -> bool:
+    """Tell whether a body is what is wrong with a request, and not its method."""
+    # Of any other, the routes know whether they serve that method at all.
+    return method in {*METHODS, 'GET', 'HEAD'} and not ONLY_POSTED.fullmatch(path)
+
+
 def most(path: str) -> int:
     """Return how many bytes a body for this path may have."""
+    if hooks.is_hook(path):
+        return hooks.MAX_BODY
     return MAX_CONTENT if TAKES_CONTENT.fullmatch(path) else MAX_BODY
 
 
@@ -67,6 +77,18 @@ def parse_json(text: str) -> Any:
     return value
 
 
+def read_raw(req: falcon.Request) -> bytes:
+    """Return the body of a request as it came, which is what senders sign.
+
+    Raises falcon.HTTPError when it does not arrive in time.
+    """
+    try:
+        return bytes(req.bounded_stream.read())
+    except TimeoutError as error:
+        detail = 'The body did not arrive in time.'
+        raise falcon.HTTPError(HTTPStatus.REQUEST_TIMEOUT, description=detail) from error
+
+
 def read_form(req: falcon.Request) -> dict[str, list[str]]:
     """Return the fields of a form that is the body of a request, each with all its values.
 
@@ -93,12 +115,9 @@ def read_form(req: falcon.Request) -> dict[str, list[str]]:
 
 def _read(req: falcon.Request) -> str:
     try:
-        return req.bounded_stream.read().decode()
+        return read_raw(req).decode()
     except UnicodeDecodeError:
         _refuse('The body is not UTF-8.')
-    except TimeoutError as error:
-        detail = 'The body did not arrive in time.'
-        raise falcon.HTTPError(HTTPStatus.REQUEST_TIMEOUT, description=detail) from error
 
 
 def _parse(text: str) -> Any:

@@ -14,7 +14,7 @@ from stacks.moments import now
 from stacks.operation.snapshots import Snapshots
 from stacks.records import DESTROY, EXPIRED, REFRESH, SCHEDULED
 from stacks.sessions import LONGEST, LONGEST_IDLE
-from stacks.store import migrations, runs, sessions, stacks
+from stacks.store import deliveries, events, migrations, runs, sessions, stacks
 from stacks.store.database import Database
 from stacks.store.stacks import Row
 from stacks.submission import queue_run
@@ -41,6 +41,7 @@ class Housekeeping:
         if time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + CLEAN_EVERY
             is_new = self._look_for_drift() or is_new
+            self._warn()
             self._clean()
         return is_new
 
@@ -78,6 +79,11 @@ class Housekeeping:
             queue_run(connection, row, REFRESH, row.owner, reason=SCHEDULED)
             return True
 
+    def _warn(self) -> None:
+        span = durations.parse(self._settings.expiry_warning)
+        with self._database.writing() as connection:
+            events.warn(connection, now() + span, span)
+
     def _clean(self) -> None:
         with self._database.writing() as connection:
             self._remove_old(connection)
@@ -87,7 +93,9 @@ class Housekeeping:
         self._snapshots.remove_all_but(digests)
 
     def _remove_old(self, connection: sa.Connection) -> None:
-        runs.remove_ended(connection, now() - durations.parse(self._settings.run_retention))
+        kept_since = now() - durations.parse(self._settings.run_retention)
+        runs.remove_ended(connection, kept_since)
+        deliveries.remove_ended(connection, kept_since)
         migrations.remove_old(connection)
         runs.remove_keys(connection, now() - KEYS_KEPT)
         sessions.remove_old(connection, now() - LONGEST, now() - LONGEST_IDLE)

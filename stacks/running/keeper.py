@@ -18,7 +18,7 @@ from stacks.running.housekeeping import Housekeeping
 from stacks.running.presence import Presence
 from stacks.running.running_run import LostError, RunningRun
 from stacks.running.waiting import Bell
-from stacks.store import logs, runs, stacks
+from stacks.store import deliveries, logs, runs, stacks
 from stacks.store.database import Database
 from stacks.store.stacks import Row
 
@@ -134,14 +134,17 @@ class Keeper:
                 self._bell.ring()
 
     def _take_over(self) -> None:
-        """Have the runs of services that have died begin again."""
+        """Have what services that have died were doing be done again: runs, and deliveries."""
         with self._database.reading() as connection:
-            others = runs.executors(connection) - {self._presence.name}
+            found = runs.executors(connection) | deliveries.executors(connection)
+        others = found - {self._presence.name}
         for other in others:
             if self._presence.is_dead(other):
                 logger.warning('service %s has died: its runs are taken over', other)
                 self._dispatcher.engines.end_leftovers()
                 self._requeue(other)
+                with self._database.writing() as connection:
+                    deliveries.release(connection, other)
                 self._bell.ring()
 
     def _requeue(self, executor: str) -> None:

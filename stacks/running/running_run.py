@@ -32,7 +32,7 @@ from stacks.records import (
     own_error,
 )
 from stacks.running import presence
-from stacks.store import inventories, logs, runs, stacks
+from stacks.store import events, inventories, logs, runs, stacks
 from stacks.store.database import Database
 from stacks.store.stacks import Row
 
@@ -226,9 +226,11 @@ class StackRun(RunningRun):
         if self.task.operation == DESTROY and outcome.state == SUCCEEDED:
             stacks.remove(connection, stack.id)
         else:
-            stacks.change(connection, stack.id, **self._changes(stack, outcome))
-            if found := self.course.inventory:
-                inventories.replace(connection, stack.id, self._clean(found))
+            found = self._changes(stack, outcome)
+            stacks.change(connection, stack.id, **found)
+            self._tell_drift(connection, stack, found.get('drift'))
+            if inventory := self.course.inventory:
+                inventories.replace(connection, stack.id, self._clean(inventory))
 
     def _changes(self, stack: Row, outcome: Outcome) -> dict[str, Any]:
         """Return what changes of a stack that stays."""
@@ -252,10 +254,18 @@ class StackRun(RunningRun):
         if self.task.accept:
             return {'drift': None}
         drift = self._drift(now())
-        before = stack.drift['changes'] if stack.drift else {}
         # An update now does other things than a preview of before has told.
-        is_news = drift['changes'] != before
+        is_news = drift['changes'] != _known(stack)
         return {'drift': drift, **({'changed_by': self.row.number} if is_news else {})}
+
+    def _tell_drift(
+        self, connection: sa.Connection, stack: Row, drift: dict[str, Any] | None
+    ) -> None:
+        """Have others be told what was found changed outside, once: not as long as it stays so."""
+        if drift and drift['changes'] and drift['changes'] != _known(stack):
+            run = runs.by_id(connection, self.row.id)
+            assert run is not None  # Its end is stored in this transaction.
+            events.drift_found(connection, run, drift)
 
     def _clean(self, found: Inventory) -> Inventory:
         return replace(found, resources=self.course.clean.value(found.resources))
@@ -270,6 +280,11 @@ class StackRun(RunningRun):
 
 # What a refresh calls what was changed outside.
 OUTSIDE = ('update', 'delete')
+
+
+def _known(stack: Row) -> dict[str, int]:
+    """Return what was known to be changed outside."""
+    return dict(stack.drift['changes']) if stack.drift else {}
 
 
 def _state(stack: Row, operation: str, outcome: Outcome) -> str:

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from stacks.inputs import NONE
 from stacks.moments import aware, now
-from stacks.records import ACTIVE, OF_MIGRATIONS, QUEUED, RUNNING, SUCCEEDED, UPDATE, Run
+from stacks.records import ACTIVE, ENDED, OF_MIGRATIONS, QUEUED, RUNNING, SUCCEEDED, UPDATE, Run
 from stacks.requests import RunFilter
+from stacks.store import events
 from stacks.store.stacks import Row, is_equal, shown_inputs
 from stacks.store.tables import keys, log_parts, runs, stacks
 
@@ -150,13 +151,16 @@ def claim(connection: sa.Connection, executor: str, without: Collection[str] = (
 
 
 def change(connection: sa.Connection, run_id: str, executor: str, **values: Any) -> bool:
-    """Change a run that a service does; False when it is not that service's any more."""
+    """Change a run that a service does; False when it is not that service's any more.
+
+    Its end, by any way, is one that others may be told of.
+    """
     changed = connection.execute(
         runs.update()
         .where(runs.c.id == run_id, runs.c.executor == executor, runs.c.state == RUNNING)
         .values(**values)
     )
-    return bool(changed.rowcount)
+    return _noted(connection, run_id, bool(changed.rowcount), values.get('state') in ENDED)
 
 
 def cancel_queued(connection: sa.Connection, run_id: str) -> bool:
@@ -166,7 +170,14 @@ def cancel_queued(connection: sa.Connection, run_id: str) -> bool:
         .where(runs.c.id == run_id, runs.c.state == QUEUED)
         .values(state='cancelled', cancel=1, ended_at=now())
     )
-    return bool(changed.rowcount)
+    return _noted(connection, run_id, bool(changed.rowcount), True)
+
+
+def _noted(connection: sa.Connection, run_id: str, is_changed: bool, has_ended: bool) -> bool:
+    """Note the end of a run, and return whether it was changed."""
+    if is_changed and has_ended and (row := by_id(connection, run_id)):
+        events.run_ended(connection, row)
+    return is_changed
 
 
 def ask_to_cancel(connection: sa.Connection, run_id: str) -> bool:

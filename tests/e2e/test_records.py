@@ -5,25 +5,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from standardwebhooks import Webhook
 
 from stacks.errors import ConflictError
+from stacks.moments import now
 from stacks.records import Run
 from stacks.requests import Key, NewRun
 from stacks.running.presence import LOOKS, ConnectionPresence
-from stacks.store import database, logs, runs
+from stacks.store import database, deliveries, events, logs, runs
 from stacks.store.database import Database
 from stacks.store.tables import metadata
-from tests import records
+from tests import records, telling
 from tests.doers import Doer, FakeOperator, await_that
 from tests.postgres import Database as Server
 from tests.postgres import postgres
 from tests.records import ANNA, Site, order
+from tests.telling import Told
+from tests.triggers import WHSEC, Trying, alert
 
 KEY = Key('mine', 'fingerprint')
 CALLERS = 20
@@ -232,3 +237,67 @@ def test_shared(site: Site) -> None:
     """Such records are shared by hosts."""
     assert isinstance(site.database, Database)
     assert site.database.is_shared
+
+
+def test_calls_at_once(connect: Callable[[], Site]) -> None:
+    """Services that receive and decide at once have an alert move its stack once."""
+    sites = [connect() for _ in range(3)]
+    services = [Trying(each) for each in sites]
+    with ThreadPoolExecutor(12) as pool:
+        received = [pool.submit(each.receive, alert()) for each in services * 10]
+        decided = [pool.submit(each.work) for each in services * 2]
+        for call in received:
+            call.result()
+        for look in decided:
+            look.result()
+    services[0].work()
+    outcomes = services[0].outcomes()
+    assert sorted(outcomes) == ['renewed'] * 29 + ['started']
+    assert len(sites[0].runs('cap-shop')) == 1
+
+
+def test_same_delivery_at_once(connect: Callable[[], Site]) -> None:
+    """The same delivery to several services at once is one."""
+    secret = WHSEC
+    services = [Trying(each) for each in (connect(), connect())]
+    for each in services:
+        each.secret.write_text(secret)
+        each.write('[source.am]\nkind = "standard"\nsecret_file = "{secret}"\n')
+    body = b'{"type": "deploy.done"}'
+    moment = datetime.now(timezone.utc)
+    headers = {
+        'webhook_id': 'msg_1',
+        'webhook_timestamp': str(int(moment.timestamp())),
+        'webhook_signature': Webhook(secret).sign('msg_1', moment, body.decode()),
+    }
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(each.receive, body, **headers) for each in services * 8]
+        outcomes = [each.result()[0].outcome for each in calls]
+    assert sorted(outcomes) == ['repeated'] * 15 + ['unmatched']
+
+
+def test_notifications(connect: Callable[[], Site], tmp_path: Path) -> None:
+    """Of many services, one tells of each event, and what one has taken that died goes on."""
+    site = connect()
+    file = tmp_path / 'notifications.toml'
+    file.write_text(telling.ONE)
+    told = [Told(site, file, name=f'service-{number}') for number in range(4)]
+    for number in range(8):
+        telling.end_run(site, f'web-{number}')
+    with site.database.writing() as connection:
+        events.warn(connection, now() + timedelta(hours=1), timedelta(hours=1))
+    with ThreadPoolExecutor(len(told)) as pool:
+        list(pool.map(Told.look, told))
+    sent = [each[2]['Webhook-Id'] for one in told for each in one.outbound.sent]
+    assert len(sent) == len(set(sent)) == 8
+    assert {each.state for each in told[0].all()} == {'delivered'}
+    telling.end_run(site, 'last')
+    told[0].notifier._spread()
+    with site.database.writing() as connection:
+        [due] = deliveries.due(connection, [], 10)
+        assert deliveries.claim(connection, due.number, 'dead')
+        assert deliveries.executors(connection) == {'dead'}
+        deliveries.release(connection, 'dead')
+        deliveries.remove_ended(connection, now())
+    told[1].look()
+    assert [each.stack for each in told[0].all()] == ['last']

@@ -31,6 +31,11 @@ expected-statuses = ["2xx", "304", "401", "403", "404", "409", "412", "416", "42
 
 [checks.negative_data_rejection]
 expected-statuses = ["4xx", "5xx"]
+
+# Where only POST is served, a GET is sent with its body too, which is refused before the method is.
+[[operations]]
+include-path = "/v1/auth/oidc"
+phases.coverage.unexpected-methods = ["PUT", "DELETE", "PATCH"]
 """
 
 

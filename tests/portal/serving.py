@@ -9,11 +9,26 @@ from pathlib import Path
 
 from tests.paths import ROOT
 from tests.platform import Site, lay_out, platform
+from tests.triggers import TOKEN
 from web.tokens import digest
 
 # Of people by their names, each with a role.
 ROLES = {'rita': 'reader', 'ulla': 'user', 'uwe': 'user', 'olaf': 'operator'}
 HOSTILE = """</pre><script>alert('h')</script><img src=x onerror="alert(1)">&amp;{{ 7 * 7 }}"'`"""
+RULES = """
+[source.alerts]
+kind = "alertmanager"
+secret_env = "CALLS_TOKEN"
+
+[[rule]]
+id = "as-long-as-the-id-of-a-rule-may-be-x40xx"
+source = "alerts"
+run_as = "local"
+match = { alertname = "Tried" }
+program = "passwords"
+stack = "tried"
+inputs = { accounts = ["ann"] }
+"""
 
 
 @contextmanager
@@ -22,8 +37,15 @@ def portal(folder: Path, token: str = '', **settings: str) -> Iterator[Site]:
     lay_out(folder)
     (folder / 'programs' / 'awkward').symlink_to(ROOT / 'tests' / 'programs' / 'awkward')
     sources(folder).mkdir()
-    reach = {'MIGRATION_HOSTS': '127.0.0.1', 'MIGRATION_FOLDERS': str(sources(folder))}
-    with platform(folder, token=token, **{**reach, **settings}) as site:
+    rules = folder / 'rules.toml'
+    rules.write_text(RULES if not token else '')
+    given = {
+        'MIGRATION_HOSTS': '127.0.0.1',
+        'MIGRATION_FOLDERS': str(sources(folder)),
+        'TRIGGERS_FILE': str(rules),
+        'CALLS_TOKEN': TOKEN,
+    }
+    with platform(folder, token=token, **{**given, **settings}) as site:
         yield site
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -13,10 +14,13 @@ from infra.records import (
     Json,
     LogPart,
     Migration,
+    Notification,
     Program,
+    RuleFlaw,
     Run,
     Stack,
     StackResource,
+    TriggerEvent,
     objects,
 )
 from infra.transport import Request, Transport
@@ -129,17 +133,19 @@ class Client:
         ttl: str | None = None,
         description: str = '',
         preview: bool = False,
+        key: str | None = None,
     ) -> Run:
         """Make a stack; return the run that does it.
 
         ttl: how long it is to last, as `8h`; None: as the service has it.
         preview: the run only shows what would be made; an update by it makes the stack, destroy
             discards it. See can_preview_new.
+        key: the same order with the same key is done once, whoever sends it again.
         """
         body = {'program': program, 'name': name, 'inputs': dict(inputs or {})}
         more = {'ttl': ttl, 'description': description, 'preview': preview}
         given = {key: value for key, value in more.items() if value}
-        return Run.of(self._transport.order('POST', '/v1/stacks', body | given))
+        return Run.of(self._transport.order('POST', '/v1/stacks', body | given, key=key))
 
     def can_preview_new(self) -> bool:
         """Tell whether the service can show what a new stack would be before it makes it."""
@@ -151,13 +157,21 @@ class Client:
             found = found.get(name) if isinstance(found, dict) else None
         return isinstance(found, dict) and 'preview' in found
 
-    def preview(self, name: str, inputs: Inputs | None = None, *, queue: bool = False) -> Run:
+    def preview(
+        self,
+        name: str,
+        inputs: Inputs | None = None,
+        *,
+        queue: bool = False,
+        key: str | None = None,
+    ) -> Run:
         """Show what an update would do; return the run that does it.
 
         inputs: those that change.
         queue: whether to wait for a run that is on; else it is in the way.
+        key: as create has it.
         """
-        return self._start(name, 'preview', queue, inputs=_given(inputs))
+        return self._start(name, 'preview', queue, key, inputs=_given(inputs))
 
     def update(
         self,
@@ -166,29 +180,39 @@ class Client:
         *,
         preview: str | None = None,
         queue: bool = False,
+        key: str | None = None,
     ) -> Run:
         """Have a stack be as its program and inputs say; return the run that does it.
 
         preview: the id of the preview that it is decided by, which has the inputs.
+        key: as create has it.
         """
-        return self._start(name, 'update', queue, inputs=_given(inputs), preview=preview)
+        return self._start(name, 'update', queue, key, inputs=_given(inputs), preview=preview)
 
     def refresh(self, name: str, *, accept: bool = False, queue: bool = False) -> Run:
         """Look for what was changed outside; return the run that does it.
 
         accept: whether what is found is taken over.
         """
-        return self._start(name, 'refresh', queue, accept=accept or None)
+        return self._start(name, 'refresh', queue, None, accept=accept or None)
 
-    def destroy(self, name: str, *, queue: bool = False, version: int | None = None) -> Run:
+    def destroy(
+        self,
+        name: str,
+        *,
+        queue: bool = False,
+        version: int | None = None,
+        key: str | None = None,
+    ) -> Run:
         """Destroy what a stack has made, then remove it; return the run that does it.
 
-        version: the one that it must still have; None for any.
+        version: the one that it must still have; None for any. key: as create has it.
         """
         query = {'queue': 'true' if queue else None}
         path = _path('stacks', name)
         headers = _if_match(version)
-        return Run.of(self._transport.order('DELETE', path, query=query, headers=headers))
+        said = self._transport.order('DELETE', path, query=query, headers=headers, key=key)
+        return Run.of(said)
 
     def extend(self, name: str, time: str) -> Stack:
         """Have a stack last longer than it would have, by a time as `8h`; return it as it is then.
@@ -287,6 +311,25 @@ class Client:
                 return found
             raise
 
+    def sign_in(self, token: str) -> str:
+        """Return a token of the service, for some minutes, for a pipeline's own; it counts once."""
+        request = Request('POST', '/v1/auth/oidc', body={'token': token}, is_repeatable=False)
+        said = self._transport.send(request)
+        if not isinstance(said.get('token'), str):
+            raise AnswerError('The service gives no token.')
+        return str(said['token'])
+
+    def notifications(
+        self,
+        *,
+        state: str | None = None,
+        destination: str | None = None,
+        stack: str | None = None,
+    ) -> Iterator[Notification]:
+        """Yield what others were told, the newest first; all, or in a state, to, or about whom."""
+        query = {'state': state, 'destination': destination, 'stack': stack}
+        return self._listed('/v1/notifications', query, Notification.of)
+
     def migrate(
         self,
         source: str,
@@ -362,15 +405,47 @@ class Client:
                 return found
             wait.rest()
 
+    def check_rules(self, rules: str) -> list[RuleFlaw]:
+        """Return what is wrong with a file of rules, in TOML; nothing where it can be used."""
+        said = self._transport.send(Request('POST', '/v1/triggers/check', body={'rules': rules}))
+        return [RuleFlaw.of(each) for each in objects(said, 'flaws')]
+
+    def test_call(
+        self, source: str, body: str, headers: Mapping[str, str] | None = None
+    ) -> list[TriggerEvent]:
+        """Return what would come of a recorded call; nothing is done.
+
+        headers: those that tell what it is about; it need not be signed.
+        """
+        given = {'source': source, 'body': body, 'headers': dict(headers or {})}
+        said = self._transport.send(Request('POST', '/v1/triggers/test', body=given))
+        return [TriggerEvent.of(each) for each in objects(said, 'items')]
+
+    def trigger_events(
+        self,
+        *,
+        source: str | None = None,
+        rule: str | None = None,
+        stack: str | None = None,
+        outcome: str | None = None,
+        limit: int | None = None,
+    ) -> list[TriggerEvent]:
+        """Return what calls told and what was decided, the newest first.
+
+        limit: how many at most; None: all.
+        """
+        query = {'source': source, 'rule': rule, 'stack': stack, 'outcome': outcome}
+        return list(islice(self._listed('/v1/triggers/events', query, TriggerEvent.of), limit))
+
     def _once(self, path: str, seconds: float, query: Mapping[str, int] | None = None) -> Json:
         """Return what is at a path, for a wait, which asks again itself."""
         request = Request('GET', path, query, is_repeatable=False, seconds=seconds)
         return self._transport.send(request)
 
-    def _start(self, name: str, operation: str, queue: bool, **more: Any) -> Run:
+    def _start(self, name: str, operation: str, queue: bool, key: str | None, **more: Any) -> Run:
         given = {key: value for key, value in more.items() if value is not None}
         body = {'operation': operation, 'queue': queue, **given}
-        return Run.of(self._transport.order('POST', _path('stacks', name, 'runs'), body))
+        return Run.of(self._transport.order('POST', _path('stacks', name, 'runs'), body, key=key))
 
     def _change(self, name: str, changes: Json, version: int | None = None) -> Stack:
         headers = _if_match(version)

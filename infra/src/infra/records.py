@@ -356,6 +356,54 @@ class Migration:
 
 
 @dataclass(frozen=True)
+class TriggerEvent:
+    """What a call of another service told, and what was decided by a rule.
+
+    outcome: `started`, `waiting`, `skipped` and so on; reason: why.
+    run: the id of the run that came of it; None where none did.
+    """
+
+    id: str
+    source: str
+    rule: str
+    status: str
+    name: str
+    outcome: str
+    reason: str
+    stack: str
+    run: str | None
+    received_at: datetime
+    json: Json = _json()
+
+    @classmethod
+    def of(cls, said: Json) -> TriggerEvent:
+        """Return what the service says; raises AnswerError."""
+        names = ('id', 'source', 'rule', 'status', 'name', 'outcome', 'reason', 'stack')
+        return cls(
+            **{name: _get(said, name, str) for name in names},
+            run=_maybe(said, 'run', str),
+            received_at=_moment(_get(said, 'received_at', str)),
+            json=said,
+        )
+
+
+@dataclass(frozen=True)
+class RuleFlaw:
+    """What is wrong with a file of rules; field: where in it, as `rule.spike.scale`."""
+
+    line: int
+    field: str
+    detail: str
+    json: Json = _json()
+
+    @classmethod
+    def of(cls, said: Json) -> RuleFlaw:
+        """Return what the service says; raises AnswerError."""
+        field, detail = _get(said, 'field', str), _get(said, 'detail', str)
+        return cls(_get(said, 'line', int), field, detail, json=said)
+
+
+@dataclass(frozen=True)
 class LogPart:
     """Some of a run's log.
 
@@ -406,6 +454,48 @@ def _notes(where: str, said: Json) -> list[tuple[str, str, str]]:
 
 def _drift(said: Json) -> Drift:
     return Drift(_moment(_get(said, 'checked_at', str)), _get(said, 'changes', dict))
+
+
+@dataclass(frozen=True)
+class Notification:
+    """An event on its way to a destination, or there.
+
+    event: the id that the receiver gets. state: `waiting`, `delivered`, `failed` or `dropped`.
+    status: of the last answer; None where there was none. due_at: when it is sent next.
+    """
+
+    id: str
+    event: str
+    type: str
+    stack: str
+    run: str | None
+    destination: str
+    state: str
+    attempts: int
+    status: int | None
+    answer: str
+    created_at: datetime
+    due_at: datetime | None
+    json: Json = _json()
+
+    @classmethod
+    def of(cls, said: Json) -> Notification:
+        """Return what the service says; raises AnswerError."""
+        return cls(
+            id=_get(said, 'id', str),
+            event=_get(said, 'event', str),
+            type=_get(said, 'type', str),
+            stack=_get(said, 'stack', str),
+            run=_maybe(said, 'run', str),
+            destination=_get(said, 'destination', str),
+            state=_get(said, 'state', str),
+            attempts=_get(said, 'attempts', int),
+            status=_maybe(said, 'status', int),
+            answer=_get(said, 'answer', str),
+            created_at=_moment(_get(said, 'created_at', str)),
+            due_at=_maybe_moment(said, 'due_at'),
+            json=said,
+        )
 
 
 def _run_error(said: Json) -> RunError:

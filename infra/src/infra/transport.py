@@ -141,13 +141,17 @@ class Transport:
         body: Any = None,
         query: Query | None = None,
         headers: Mapping[str, str] | None = None,
+        *,
+        key: str | None = None,
     ) -> Json:
         """Have something done, once, however often the request has to be sent.
 
+        key: makes it the same order as another one with this key; None: it is one of its own.
+
         Raises InfraError.
         """
-        key = {'Idempotency-Key': str(uuid.uuid4())}
-        return self.send(Request(method, path, query, body, headers={**(headers or {}), **key}))
+        same = {'Idempotency-Key': key or str(uuid.uuid4())}
+        return self.send(Request(method, path, query, body, headers={**(headers or {}), **same}))
 
     def _sent(self, request: Request) -> Json:
         headers = dict(request.headers or {})

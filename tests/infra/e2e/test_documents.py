@@ -90,7 +90,7 @@ def test_readme_python(site: Site) -> None:
 
 def test_github(site: Site, tmp_path: Path) -> None:
     """The steps for GitHub Actions make a stack, tell its address, destroy it, also twice."""
-    workflow: dict[str, Any] = yaml.safe_load(blocks(PIPELINES, 'yaml')[0])
+    workflow: dict[str, Any] = yaml.safe_load(blocks(PIPELINES, 'yaml')[-2])
     output = tmp_path / 'output'
     given = {'STACK': 'review-7', 'GITHUB_OUTPUT': str(output), 'CI': 'true'}
     assert set(workflow['env']) == {'INFRA_URL', 'INFRA_TOKEN', 'STACK'}
@@ -108,7 +108,7 @@ def test_github(site: Site, tmp_path: Path) -> None:
 
 def test_gitlab(site: Site, tmp_path: Path) -> None:
     """The steps for GitLab make a stack, tell its address, and destroy it."""
-    jobs: dict[str, Any] = yaml.safe_load(blocks(PIPELINES, 'yaml')[1])
+    jobs: dict[str, Any] = yaml.safe_load(blocks(PIPELINES, 'yaml')[-1])
     given = {'STACK': 'review-8', 'CI': 'true'}
     run(steps(jobs['update']['script']), **given)
     assert (tmp_path / 'stack.env').read_text().startswith('URL=http://')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,6 +12,8 @@ from infra import durations
 from infra.cli.context import Context
 from infra.errors import SettingsError
 
+# Shorter than the service takes, which gets it with a word behind it.
+KEY = r'[!#-\[\]-~]{1,200}'
 Command = TypeVar('Command', bound=Callable[..., Any])
 
 
@@ -40,7 +43,7 @@ def insecure(command: Command) -> Command:
 def waiting(command: Command) -> Command:
     """Add --no-wait and --timeout."""
     command = click.option(
-        '--no-wait', is_flag=True, help='Only begin it; print the id of the run.'
+        '--no-wait/--wait', 'no_wait', help='Only begin it, and print the run; or wait, as usual.'
     )(command)
     return timeout(command)
 
@@ -64,6 +67,17 @@ def queue(command: Command) -> Command:
     """Add --queue."""
     return click.option(
         '--queue', is_flag=True, help='Where another run is on, wait for its end first.'
+    )(command)
+
+
+def key(command: Command) -> Command:
+    """Add --idempotency-key."""
+    return click.option(
+        '--idempotency-key',
+        'key',
+        callback=_checked_key,
+        metavar='KEY',
+        help='Done once, however often the same command is given with this key within a day.',
     )(command)
 
 
@@ -100,6 +114,13 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> i
         return None if value is None else durations.parse(value)
     except SettingsError as error:
         raise click.BadParameter(str(error), ctx, param) from None
+
+
+def _checked_key(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(KEY, value):
+        words = 'must be 1 to 200 letters, digits and other characters of ASCII, without quotes.'
+        raise click.BadParameter(words, ctx, param)
+    return value
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -16,10 +16,12 @@ from infra.cli.commands import (
     access,
     completion,
     migrating,
+    notifications,
     operations,
     programs,
     runs,
     stacks,
+    triggers,
     up,
 )
 from infra.cli.context import Context
@@ -50,6 +52,8 @@ for each in (
     *stacks.COMMANDS,
     *runs.COMMANDS,
     *migrating.COMMANDS,
+    *triggers.COMMANDS,
+    *notifications.COMMANDS,
     *access.COMMANDS,
     *completion.COMMANDS,
 ):

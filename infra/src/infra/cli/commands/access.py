@@ -7,6 +7,7 @@ import sys
 import click
 
 from infra import address, config_file, settings
+from infra import oidc as pipeline
 from infra.cli import asking, codes, failures, options
 from infra.cli.context import Context, pass_context
 from infra.cli.failures import Ended
@@ -17,12 +18,17 @@ from infra.errors import InfraError
 
 @click.command()
 @click.argument('url', required=False)
+@click.option(
+    '--oidc',
+    metavar='github|env:NAME',
+    help='In a pipeline: sign in by the token that GitHub gives it, or that is in a variable.',
+)
 @options.output
 @pass_context
-def login(context: Context, url: str | None) -> None:
+def login(context: Context, url: str | None, oidc: str | None) -> None:
     """Store the service's URL and your token, once the service has taken it.
 
-    The token is asked for, or read from stdin.
+    The token is asked for, or read from stdin. A pipeline gets one for some minutes.
     """
     file = config_file.path()
     config = config_file.read(file)
@@ -30,7 +36,7 @@ def login(context: Context, url: str | None) -> None:
     if not context.insecure:
         # Before somebody types a token that cannot be used.
         address.insist_on_privacy(url)
-    token = _asked_token(context, url)
+    token = _asked_token(context, url) if oidc is None else _signed_in(context, url, oidc)
     Client(url, token, insecure=context.insecure, around=context.around).programs()
     stored = Config(url, token, () if token else config.token_command)
     config_file.write(file, stored)
@@ -88,6 +94,11 @@ def _asked_token(context: Context, url: str) -> str:
     if sys.stdin is None:
         raise Ended(codes.USAGE, 'Error: There is no token on stdin: it is closed.')
     return sys.stdin.buffer.readline().decode('ascii', 'replace').strip()
+
+
+def _signed_in(context: Context, url: str, source: str) -> str:
+    client = Client(url, insecure=context.insecure, around=context.around)
+    return client.sign_in(pipeline.token(source, url))
 
 
 def _give(context: Context, said: object, name: str, told: str) -> None:

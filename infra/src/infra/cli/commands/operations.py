@@ -91,17 +91,25 @@ def refresh(
 @click.argument('name')
 @options.yes
 @options.queue
+@options.key
 @options.waiting
 @options.output
 @pass_context
 def destroy(
-    context: Context, *, name: str, yes: bool, queue: bool, no_wait: bool, timeout: int | None
+    context: Context,
+    *,
+    name: str,
+    yes: bool,
+    queue: bool,
+    key: str | None,
+    no_wait: bool,
+    timeout: int | None,
 ) -> None:
     """Destroy what a stack has made, then remove the stack."""
     if not yes:
         asking.insist_on_terminal(context, 'give --yes to destroy it without a question.')
         _ask(context, context.client.stack(name))
-    begun = watching.begun(name, lambda: context.client.destroy(name, queue=queue))
+    begun = watching.begun(name, lambda: context.client.destroy(name, queue=queue, key=key))
     run = _done(context, begun, no_wait, timeout)
     _give(context, run, no_wait)
 

@@ -10,7 +10,7 @@ import click
 from infra.cli import asking, codes, inputs, options, plan, text, watching, words
 from infra.cli.context import Context, pass_context
 from infra.cli.failures import Ended
-from infra.errors import InfraError, NotFoundError
+from infra.errors import ConflictError, InfraError, InvalidError, NotFoundError
 from infra.records import Json, Run, Stack
 
 
@@ -19,6 +19,7 @@ class Wish:
     """What a stack is to be.
 
     program: empty where none was named. timeout: seconds to wait for each run.
+    key: what makes the same command given again the same order; None: it is one of its own.
     """
 
     name: str
@@ -30,6 +31,11 @@ class Wish:
     wait: bool
     queue: bool
     timeout: int | None
+    key: str | None = None
+
+    def key_of(self, step: str) -> str | None:
+        """Return the key of a step; each is an order of its own."""
+        return f'{self.key}-{step}' if self.key else None
 
 
 @click.command()
@@ -40,6 +46,7 @@ class Wish:
 @click.option('--description', help='What it is for.')
 @options.yes
 @options.queue
+@options.key
 @options.waiting
 @options.output
 @pass_context
@@ -55,6 +62,7 @@ def up(
     description: str | None,
     yes: bool,
     queue: bool,
+    key: str | None,
     no_wait: bool,
     timeout: int | None,
 ) -> None:
@@ -71,8 +79,24 @@ def up(
     _insist_on_program(name, stack, program)
     schema = context.client.program(known).inputs
     given = inputs.gathered(context, schema, pairs, input_file, secrets)
-    wish = Wish(name, known, given, ttl, description, yes, not no_wait, queue, timeout)
-    _give(context, wish, _changed(context, wish) if stack else _made(context, wish))
+    wish = Wish(name, known, given, ttl, description, yes, not no_wait, queue, timeout, key)
+    if stack and (made := _made_before(context, wish, program)):
+        _give(context, wish, _ended(context, wish, made))
+    else:
+        _give(context, wish, _changed(context, wish) if stack else _made(context, wish))
+
+
+def _made_before(context: Context, wish: Wish, program: str) -> Run | None:
+    """Return the run by which the same command has made the stack; None where none has."""
+    if not (wish.key and wish.yes and program):
+        return None
+    try:
+        return _created(context, wish, preview=False)
+    except (ConflictError, InvalidError) as error:
+        # Of a stack that is there, not all inputs need be given.
+        if error.kind == 'key-reused':
+            raise
+        return None
 
 
 def find(context: Context, name: str) -> Stack | None:
@@ -169,17 +193,20 @@ def _created(context: Context, wish: Wish, *, preview: bool) -> Run:
             ttl=wish.ttl,
             description=wish.description or '',
             preview=preview,
+            key=wish.key_of('preview-new' if preview else 'new'),
         ),
     )
 
 
 def _updated(context: Context, wish: Wish, preview: Run | None = None) -> Run:
     """Begin an update, by a preview or, without one, by the inputs."""
-    client = context.client
+    client, key = context.client, wish.key_of('update')
     if preview is not None:
-        return watching.begun(wish.name, lambda: client.update(wish.name, preview=preview.id))
+        return watching.begun(
+            wish.name, lambda: client.update(wish.name, preview=preview.id, key=key)
+        )
     return watching.begun(
-        wish.name, lambda: client.update(wish.name, wish.inputs, queue=wish.queue)
+        wish.name, lambda: client.update(wish.name, wish.inputs, queue=wish.queue, key=key)
     )
 
 
@@ -188,7 +215,9 @@ def _changed(context: Context, wish: Wish) -> Run:
     if wish.wait:
         begun = watching.begun(
             wish.name,
-            lambda: context.client.preview(wish.name, wish.inputs, queue=wish.queue),
+            lambda: context.client.preview(
+                wish.name, wish.inputs, queue=wish.queue, key=wish.key_of('preview')
+            ),
         )
         preview = watching.ended(context, begun, wish.timeout)
         watching.succeeded(context, preview)

@@ -1,0 +1,1 @@
+"""What others start here, and what they are told: calls in, notifications out."""

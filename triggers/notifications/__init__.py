@@ -1,0 +1,1 @@
+"""Who is told of what happens, as the settings say, until they have it."""

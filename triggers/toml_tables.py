@@ -1,0 +1,100 @@
+"""Settings in a TOML file of tables in a list, whose flaws are told by line and field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli
+
+from settings import SettingsError
+from stacks import flaws
+
+Entry = TypeVar('Entry')
+Schemas = Mapping[str, Mapping[str, Any]]
+
+
+class Tables:
+    """The tables of one file, which all fit their schemas.
+
+    variable: the setting that names the file, for messages.
+    schemas: by the name of each kind of table, the JSON Schema of one.
+
+    Raises SettingsError with everything that is wrong.
+    """
+
+    def __init__(self, variable: str, file: Path, schemas: Schemas) -> None:
+        self._where = f'{variable}={file}'
+        self._text = self._read(file)
+        try:
+            self._found = tomli.loads(self._text)
+        except tomli.TOMLDecodeError as error:
+            raise SettingsError(f'{self._where} is no TOML: {error}.') from None
+        wrong = [
+            *(
+                self._flaw(name, 0, '', 'is not known here')
+                for name in self._found.keys() - schemas
+            ),
+            *(each for name, schema in schemas.items() for each in self._flaws(name, schema)),
+        ]
+        self._insist_on_none(wrong)
+
+    def each(self, name: str, make: Callable[[Mapping[str, Any]], Entry]) -> list[Entry]:
+        """Return what is made of each table of a kind; make: raises ValueError `FIELD WORDS`.
+
+        Raises SettingsError with everything that is wrong.
+        """
+        made, wrong = [], []
+        for number, table in enumerate(self._found.get(name, [])):
+            try:
+                made.append(make(table))
+            except ValueError as error:
+                field, _, words = str(error).partition(' ')
+                wrong.append(self._flaw(name, number, field, words))
+        self._insist_on_none(wrong)
+        return made
+
+    def _read(self, file: Path) -> str:
+        try:
+            return file.read_text('utf-8')
+        except UnicodeDecodeError as error:
+            raise SettingsError(f'{self._where} is not UTF-8.') from error
+        except OSError as error:
+            raise SettingsError(f'{self._where} cannot be read: {error.strerror}.') from error
+
+    def _flaws(self, name: str, schema: Mapping[str, Any]) -> list[str]:
+        tables = self._found.get(name, [])
+        if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
+            return [self._flaw(name, 0, '', f'must be as [[{name}]]')]
+        return [
+            self._flaw(name, number, flaw.pointer.split('/')[1], flaw.detail)
+            for number, table in enumerate(tables)
+            for flaw in flaws.find(schema, table, 'is not known here')
+        ]
+
+    def _flaw(self, name: str, number: int, field: str, words: str) -> str:
+        line = line_of(self._text, name, number, field)
+        return f'line {line}: {field or name} {words}'
+
+    def _insist_on_none(self, wrong: Sequence[str]) -> None:
+        if wrong:
+            raise SettingsError(f'{self._where}, {"; ".join(wrong)}.')
+
+
+def line_of(text: str, name: str, number: int, field: str) -> int:
+    """Return the line of a field of a table, by the table's number among those of its name.
+
+    The line where the table begins, when the field is not in it.
+    """
+    head = re.compile(rf'\s*\[{{1,2}}\s*["\']?{re.escape(name)}["\']?\s*\]{{1,2}}')
+    key = re.compile(rf'\s*["\']?{re.escape(field)}["\']?\s*[.=]')
+    begun, seen = 1, -1
+    for at, line in enumerate(text.splitlines(), 1):
+        if head.match(line):
+            seen += 1
+            begun = at if seen == number else begun
+        elif field and seen == number and key.match(line):
+            return at
+    return begun
