@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import RefusedError
+from pipelines.kinds import KINDS, Kind
 from settings import NAME
 from triggers.outbound import RefusedError as NoUrlError
 from triggers.outbound import checked_url
@@ -26,52 +27,6 @@ SEVERAL = {'anyOf': [TEXT, {'type': 'array', 'items': TEXT, 'minItems': 1}]}
 A_NAME = {'type': 'string', 'pattern': f'^{NAME.pattern}$'}
 
 
-@dataclass(frozen=True)
-class Kind:
-    """What the tokens of a kind of issuer have.
-
-    required, optional: the claims that a trust must, and may, name.
-    one_of: claims of which it must name at least one.
-    event: the claim that says what a pipeline began by. strangers: events that those may cause who
-        may not change the repository: a trust has to name them.
-    url, keys: where the issuer is, and its keys below that, if not said otherwise.
-    """
-
-    required: tuple[str, ...]
-    optional: tuple[str, ...]
-    one_of: tuple[str, ...]
-    event: str
-    strangers: frozenset[str]
-    url: str
-    keys: str
-    usual: Mapping[str, str]
-    told: tuple[str, ...]
-
-
-KINDS = {
-    'github': Kind(
-        required=('repository_id', 'repository_owner_id', 'ref'),
-        optional=('environment',),
-        one_of=('workflow_ref', 'job_workflow_ref'),
-        event='event_name',
-        strangers=frozenset({'pull_request', 'pull_request_target'}),
-        url='https://token.actions.githubusercontent.com',
-        keys='/.well-known/jwks',
-        usual={},
-        told=('repository', 'run_id', 'sha', 'actor'),
-    ),
-    'gitlab': Kind(
-        required=('project_id', 'namespace_id', 'ref'),
-        optional=('environment', 'ref_type', 'ref_protected', 'ci_config_ref_uri'),
-        one_of=(),
-        event='pipeline_source',
-        strangers=frozenset({'merge_request_event', 'external_pull_request_event'}),
-        url='https://gitlab.com',
-        keys='/oauth/discovery/keys',
-        usual={'ref_type': 'branch', 'ref_protected': 'true'},
-        told=('project_path', 'pipeline_id', 'sha', 'user_login'),
-    ),
-}
 CLAIMS = {
     each for kind in KINDS.values() for each in (*kind.required, *kind.optional, *kind.one_of)
 }

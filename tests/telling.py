@@ -15,6 +15,7 @@ from stacks.requests import NotificationFilter
 from stacks.running.waiting import Bell
 from stacks.store import runs
 from tests.records import ANNA, OPERATOR, Site, order
+from triggers.notifications import spreading
 from triggers.notifications.destinations import Destinations
 from triggers.notifications.notifier import Notifier
 from triggers.outbound import Answer, Outbound
@@ -69,6 +70,10 @@ class Told:
             self.outbound,
             bell=Bell(),
         )
+
+    def spread(self) -> None:
+        """Have what has happened be sent, but do not send it."""
+        spreading.spread(self.site.database, Destinations(str(self.file), ENVIRON).all())
 
     def look(self) -> None:
         """Send what is due, one after the other, until nothing is."""

@@ -292,7 +292,7 @@ def test_notifications(connect: Callable[[], Site], tmp_path: Path) -> None:
     assert len(sent) == len(set(sent)) == 8
     assert {each.state for each in told[0].all()} == {'delivered'}
     telling.end_run(site, 'last')
-    told[0].notifier._spread()
+    told[0].spread()
     with site.database.writing() as connection:
         [due] = deliveries.due(connection, [], 10)
         assert deliveries.claim(connection, due.number, 'dead')

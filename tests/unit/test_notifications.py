@@ -197,7 +197,7 @@ def test_removed(told: Told, clock: Clock) -> None:
 def test_died(told: Told) -> None:
     """What a service has taken that died is sent by the next one, under the same id."""
     end_run(told.site)
-    told.notifier._spread()
+    told.spread()
     with told.site.database.writing() as connection:
         [due] = deliveries.due(connection, [], 10)
         row = deliveries.claim(connection, due.number, 'dead')
@@ -217,7 +217,7 @@ def test_slow_alone(told: Told) -> None:
     told.file.write_text(ONE + two)
     for name in ('one', 'two'):
         end_run(told.site, name)
-    told.notifier._spread()
+    told.spread()
     told.notifier._sending['ops'] = told.notifier._thread
     with told.site.database.reading() as connection:
         due = deliveries.due(connection, list(told.notifier._sending), 10)

@@ -25,9 +25,9 @@ from stacks.platform import Records
 from stacks.records import DELIVERED, DROPPED, GIVEN_UP, WAITING
 from stacks.running.presence import Presence
 from stacks.running.waiting import Bell
-from stacks.store import deliveries, events
+from stacks.store import deliveries
 from stacks.store.database import Database
-from triggers.notifications import schedule
+from triggers.notifications import schedule, spreading
 from triggers.notifications.destinations import Destination, Destinations
 from triggers.notifications.messages import Event, message
 from triggers.outbound import Answer, Outbound, OutboundError
@@ -45,7 +45,6 @@ MOST_DUE = 100
 AT_THE_END = 3.0
 GONE = 'The destination has answered 410: it is gone. Correct it in the settings, or enable it.'
 UNKNOWN = 'The destination is not in the settings any more.'
-DISABLED = 'The destination is disabled.'
 
 
 def beginning(
@@ -110,7 +109,7 @@ class Notifier:
 
     def tend(self) -> None:
         """Begin to send all that is due now, but no two to the same destination."""
-        self._spread()
+        spreading.spread(self._database, self._destinations.all())
         with self._database.reading() as connection:
             due = deliveries.due(connection, list(self._sending), MOST_DUE)
         for row in due:
@@ -128,33 +127,6 @@ class Notifier:
                 # The thread must not end: without it, nobody would be told of anything.
                 logger.exception('a defect in the notifier')
             self._bell.wait(heard, POLL)
-
-    def _spread(self) -> None:
-        """Have what has happened be sent to all who are to be told."""
-        with self._database.reading() as connection:
-            if not events.has_unspread(connection):
-                return
-        with self._database.writing() as connection:
-            disabled = self._disabled(connection)
-            for event in events.unspread(connection):
-                chosen = [each for each in self._destinations.all() if event.type in each.events]
-                for each in chosen:
-                    dropped = DISABLED if each.name in disabled else ''
-                    deliveries.insert(connection, event.number, each.name, dropped)
-                if chosen:
-                    events.spread(connection, event.number)
-                else:
-                    events.remove(connection, event.number)
-
-    def _disabled(self, connection: sa.Connection) -> set[str]:
-        """Return the names of disabled destinations; those that have changed are so no more."""
-        found = deliveries.disabled(connection)
-        for each in self._destinations.all():
-            row = found.get(each.name)
-            if row is not None and row.fingerprint != each.fingerprint:
-                deliveries.enable(connection, each.name)
-                del found[each.name]
-        return set(found)
 
     def _begin(self, due: Row) -> None:
         with self._database.writing() as connection:
@@ -213,7 +185,7 @@ class Notifier:
             self._change(connection, row, state=DELIVERED, status=answer.status, answer=said)
         if answer is not None and answer.status == HTTPStatus.GONE:
             deliveries.disable(connection, destination.name, destination.fingerprint, GONE)
-            deliveries.drop(connection, destination.name, DISABLED)
+            deliveries.drop(connection, destination.name, spreading.DISABLED)
             logger.error('destination %s is disabled. %s', destination.name, GONE)
             audit.note('-', f'disable destination {destination.name}', 'gone')
 
