@@ -7,16 +7,17 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import requests
 
+from servers import ports
 from tests import processes
 from tests.paths import ROOT
 from tests.platform import Client
-from tests.service import Service
+from tests.service import Service, serving
 
 PROGRAM = 'capacity'
 # What gunicorn's own client needs is in the program's venv.
@@ -87,9 +88,27 @@ class Capacity:
         )
 
     def kill(self, stack: str) -> None:
-        """Kill all processes of a pool, the master first, which would start others."""
-        for pid in sorted(self.processes(stack), key=lambda each: each != self.master(stack)):
-            os.kill(pid, signal.SIGKILL)
+        """Kill all processes of a pool; the master starts others as long as it lives."""
+        while found := self.processes(stack):
+            for pid in sorted(found):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def kill_all(self) -> None:
+        """Kill the pools that a test which failed has left."""
+        for folder in self.folder('').glob('*'):
+            self.kill(folder.name)
+
+
+@contextmanager
+def capacity_of(folder: Path, **settings: str) -> Iterator[Capacity]:
+    """Serve pools, and leave no process of them behind."""
+    with serving(folder, **settings) as service:
+        found = Capacity(service)
+        try:
+            yield found
+        finally:
+            found.kill_all()
 
 
 def answer(url: str) -> dict[str, Any]:
@@ -101,13 +120,7 @@ def answer(url: str) -> dict[str, Any]:
 
 @contextmanager
 def taken_port() -> Iterator[int]:
-    """Yield a port below those of outgoing connections that something else listens on."""
-    for port in range(30000, 32000):
-        try:
-            listener = socket.create_server(('127.0.0.1', port))
-        except OSError:
-            continue
-        with listener:
-            yield port
-        return
-    raise AssertionError('no free port')
+    """Yield a port that something else listens on."""
+    [port] = ports.choose(1)
+    with socket.create_server(('127.0.0.1', port)):
+        yield port

@@ -25,10 +25,12 @@ class Answer:
 class Traffic:
     """Some clients at once, as a block in which they send requests."""
 
-    def __init__(self, url: str, clients: int = 8) -> None:
+    def __init__(self, url: str, clients: int = 8, pause: float = 0.0) -> None:
+        """Send nothing yet. pause: seconds of a client between an answer and its next request."""
         self._address = urlsplit(url).netloc
         self._clients = [threading.Thread(target=self._send_all) for _ in range(clients)]
-        self._is_over = False
+        self._pause = pause
+        self._over = threading.Event()
         self._changed = threading.Condition()
         self.answers: list[Answer] = []
         self.failures: list[str] = []
@@ -44,7 +46,7 @@ class Traffic:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._is_over = True
+        self._over.set()
         for each in self._clients:
             each.join()
 
@@ -63,7 +65,7 @@ class Traffic:
         return count / (time.monotonic() - begun)
 
     def _send_all(self) -> None:
-        while not self._is_over:
+        while not self._over.wait(self._pause):
             sent_at = time.monotonic()
             try:
                 worker = self._send()

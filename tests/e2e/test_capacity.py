@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.capacity import Capacity, answer, taken_port
+from tests.capacity import Capacity, answer, capacity_of, taken_port
 from tests.doers import await_that
 from tests.service import serving
 from tests.traffic import Traffic
@@ -23,8 +23,8 @@ MORE = 2.5
 
 @pytest.fixture(scope='module')
 def capacity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Capacity]:
-    with serving(tmp_path_factory.mktemp('capacity')) as service:
-        yield Capacity(service)
+    with capacity_of(tmp_path_factory.mktemp('capacity')) as found:
+        yield found
 
 
 def test_whole_life(capacity: Capacity) -> None:
@@ -169,8 +169,7 @@ def test_service_restart(tmp_path: Path) -> None:
         url = capacity.create('lasting', workers=2)['url']
         before = capacity.processes('lasting')
     assert answer(url)
-    with serving(tmp_path, STATE_DIR=state, ENGINE='cli') as service:
-        capacity = Capacity(service)
+    with capacity_of(tmp_path, STATE_DIR=state, ENGINE='cli') as capacity:
         assert capacity.processes('lasting') == before
         assert capacity.drift('lasting') == {}
         capacity.update('lasting', workers=3)

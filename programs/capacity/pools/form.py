@@ -24,7 +24,7 @@ def current(props: Props) -> Props:
             f'A newer version of this program has made this (form {form}, this one knows {FORM}): '
             'use that version.'
         )
-    numbers = {each: int(props[each]) for each in NUMBERS if each in props}
+    numbers = {each: int(props[each]) for each in NUMBERS if props.get(each) is not None}
     return {**props, **numbers}
 
 

@@ -19,7 +19,7 @@ class PoolProvider(ResourceProvider):
     """Runs pools; see pulumi.dynamic."""
 
     def create(self, props: Props) -> CreateResult:
-        return CreateResult(props['name'], _put(props, int(props['wanted_port'])))
+        return CreateResult(props['name'], _put(props))
 
     def read(self, id_: str, props: Props) -> ReadResult:
         workers = RunningPool(id_).workers()
@@ -40,7 +40,7 @@ class PoolProvider(ResourceProvider):
         )
 
     def update(self, id_: str, olds: Props, news: Props) -> UpdateResult:
-        return UpdateResult(_put(news, int(current(olds)['port'])))
+        return UpdateResult(_put(news))
 
     def delete(self, id_: str, props: Props) -> None:
         RunningPool(id_).end()
@@ -71,7 +71,7 @@ class Pool(Resource, module='pools', name='Pool'):
         super().__init__(PoolProvider(), name, {**given, 'port': None, 'form': None}, opts)
 
 
-def _put(props: Props, port: int) -> Props:
-    plan = RunningPool(props['name']).put(Plan(int(props['workers']), props['handler'], port))
-    given = {'name': props['name'], 'wanted_port': props['wanted_port']}
-    return kept(**given, workers=plan.workers, handler=plan.handler, port=plan.port)
+def _put(props: Props) -> Props:
+    props = current(props)
+    wanted = Plan(props['workers'], props['handler'], props['wanted_port'])
+    return kept(**{**props, 'port': RunningPool(props['name']).put(wanted).port})

@@ -7,27 +7,32 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def members(arguments: Sequence[str]) -> list[int]:
-    """Return the ids of the processes that have these arguments, whatever Python runs them."""
-    found = (int(each) for each in os.listdir('/proc') if each.isdigit())
-    return [pid for pid in found if _has(pid, arguments)]
+class Processes:
+    """All processes that have the same arguments, whatever Python runs them."""
 
+    def __init__(self, arguments: Sequence[str]) -> None:
+        """Look for none yet. arguments: all but the executable."""
+        self._arguments = [os.fsencode(each) for each in arguments]
 
-def send(pid: int, number: signal.Signals, arguments: Sequence[str]) -> None:
-    """Send a signal to a process, unless its id is another one's by now."""
-    with suppress(ProcessLookupError):
-        handle = os.pidfd_open(pid)
-        try:
-            # The handle stays with the process that had the id then.
-            if _has(pid, arguments):
-                signal.pidfd_send_signal(handle, number)
-        finally:
-            os.close(handle)
+    def ids(self) -> set[int]:
+        """Return their ids."""
+        found = (int(each) for each in os.listdir('/proc') if each.isdigit())
+        return {pid for pid in found if self._has(pid)}
 
+    def send(self, pid: int, number: signal.Signals) -> None:
+        """Send one of them a signal, unless its id is another one's by now."""
+        with suppress(ProcessLookupError):
+            handle = os.pidfd_open(pid)
+            try:
+                # The handle stays with the process that had the id then.
+                if self._has(pid):
+                    signal.pidfd_send_signal(handle, number)
+            finally:
+                os.close(handle)
 
-def _has(pid: int, arguments: Sequence[str]) -> bool:
-    # One that has ended, and that nobody has waited for yet, has none.
-    with suppress(OSError):
-        command = Path(f'/proc/{pid}/cmdline').read_bytes().split(b'\0')[1:-1]
-        return command == [os.fsencode(each) for each in arguments]
-    return False
+    def _has(self, pid: int) -> bool:
+        # One that has ended, and that nobody has waited for yet, has none.
+        with suppress(OSError):
+            command = Path(f'/proc/{pid}/cmdline').read_bytes().split(b'\0')[1:-1]
+            return command == self._arguments
+        return False

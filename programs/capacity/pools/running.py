@@ -14,12 +14,16 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from pools import control, plan, ports, processes
+from pools import control, plan, ports
+from pools.control import UnreachableError
 from pools.errors import PoolError
 from pools.plan import Plan
+from pools.processes import Processes
 
 SERVED = Path(__file__).parent.parent / 'served'
 # Seconds for a pool to answer, and for one to become as it should be.
@@ -33,8 +37,15 @@ LAST_LINES = 5
 class RunningPool:
     """The processes of one pool, whether there are any or not."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        ask: Callable[[Path, str], dict[str, Any]] = control.ask,
+        find: Callable[[Sequence[str]], Processes] = Processes,
+    ) -> None:
         """Look for them under a name.
+
+        ask: asks the pool in a folder, see control.ask. find: finds processes by their arguments.
 
         Raises PoolError where nothing says in which folder.
         """
@@ -44,6 +55,8 @@ class RunningPool:
         self._folder = Path(os.environ['PROCESSES_FOLDER']).absolute() / name
         configuration = str(self._folder / 'pool.py')
         self._arguments = ['-m', 'gunicorn', '-c', configuration, 'service:application']
+        self._ask = ask
+        self._processes = find(self._arguments)
 
     def put(self, wanted: Plan) -> Plan:
         """Have it be as it should be, and return what it is then: with its port.
@@ -54,15 +67,16 @@ class RunningPool:
         if now and wanted.serves_as(now) and self.workers() is not None:
             return self._scale(Plan(wanted.workers, now.handler, now.port))
         self._end_processes()
-        port = wanted.port or (now.port if now else 0) or ports.choose()
-        return self._start(Plan(wanted.workers, wanted.handler, port))
+        # Its address stays, where nobody else has taken it.
+        chosen = now.port if now and ports.is_free(now.port) else ports.choose()
+        return self._start(Plan(wanted.workers, wanted.handler, wanted.port or chosen))
 
     def workers(self) -> int | None:
         """Return how many workers it is to have by its own account; None where it does not run."""
         ends_at = time.monotonic() + ANSWER
         while self._master() and time.monotonic() < ends_at:
-            with suppress(control.UnreachableError):
-                return int(control.ask(self._folder, 'show stats')['workers_target'])
+            with suppress(UnreachableError):
+                return int(self._ask(self._folder, 'show stats')['workers_target'])
             time.sleep(LOOK_EVERY)
         return None
 
@@ -133,12 +147,12 @@ class RunningPool:
         """Tell whether it has as many workers, none of them still ending; else ask for that."""
         # It answers nobody while it starts a worker, and may do what it has answered nobody to: so
         # each look says anew what is missing.
-        with suppress(control.UnreachableError):
-            found = control.ask(self._folder, 'show stats')
+        with suppress(UnreachableError):
+            found = self._ask(self._folder, 'show stats')
             missing = workers - found['workers_target']
             if missing:
                 word = 'add' if missing > 0 else 'remove'
-                control.ask(self._folder, f'worker {word} {abs(missing)}')
+                self._ask(self._folder, f'worker {word} {abs(missing)}')
             else:
                 return bool(found['workers_current'] == workers)
         return False
@@ -164,23 +178,23 @@ class RunningPool:
         with suppress(FileNotFoundError, ValueError):
             pid = int((self._folder / 'pid').read_text())
             # Left by one that was killed, it may be the number of anybody.
-            return pid if pid in processes.members(self._arguments) else None
+            return pid if pid in self._processes.ids() else None
         return None
 
     def _end_processes(self) -> None:
         master = self._master()
         # Without a master they end by themselves some seconds later.
-        for pid in [master] if master else processes.members(self._arguments):
-            processes.send(pid, signal.SIGTERM, self._arguments)
+        for pid in [master] if master else self._processes.ids():
+            self._processes.send(pid, signal.SIGTERM)
         if not self._are_gone(GRACE):
-            for pid in processes.members(self._arguments):
-                processes.send(pid, signal.SIGKILL, self._arguments)
+            for pid in self._processes.ids():
+                self._processes.send(pid, signal.SIGKILL)
             if not self._are_gone(GRACE):
                 raise PoolError('A worker process cannot be ended. Tell the operator.')
 
     def _are_gone(self, patience: float) -> bool:
         ends_at = time.monotonic() + patience
-        while processes.members(self._arguments):
+        while self._processes.ids():
             if time.monotonic() > ends_at:
                 return False
             time.sleep(LOOK_EVERY)
