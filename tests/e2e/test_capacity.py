@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import statistics
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +15,13 @@ import requests
 
 from tests.capacity import Capacity, answer, capacity_of, taken_port
 from tests.doers import await_that
+from tests.paths import ROOT
 from tests.service import serving
 from tests.traffic import Traffic
 
 # Four workers carry four times as much; on a machine that does other things as well, at times less.
 MORE = 2.5
+BLOCKS = re.compile(r'^```bash\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope='module')
@@ -150,6 +153,18 @@ def test_figures(capacity: Capacity) -> None:
     assert figure(url, 'capacity_requests_waiting') == 0
     assert figure(url, 'capacity_workers') == 1
     capacity.destroy('counted')
+
+
+def test_documented_lines(capacity: Capacity) -> None:
+    """The lines of docs/capacity.md run as they stand, one after the other."""
+    page = (ROOT / 'docs' / 'capacity.md').read_text()
+    script = '\n'.join(BLOCKS.findall(page)).replace('localhost:8000', capacity.service.url)
+    command = ['bash', '-euo', 'pipefail', '-c', script]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert '"handler": "wait"' in done.stdout
+    assert done.stdout.endswith('capacity_workers 4.0\ncapacity_workers 1.0\n')
+    assert capacity.client.get('/stacks')['items'] == []
 
 
 @pytest.mark.parametrize('inputs', [{'workers': 0}, {'workers': 17}, {'handler': 'os.system'}])
