@@ -176,7 +176,8 @@ def test_limits(capacity: Capacity, inputs: dict[str, object]) -> None:
     assert answered.json()['errors'][0]['pointer'] == f'#/inputs/{next(iter(inputs))}'
 
 
-def test_service_restart(tmp_path: Path) -> None:
+@pytest.mark.parametrize('engine', ['warm', pytest.param('cli', marks=pytest.mark.slow)])
+def test_service_restart(tmp_path: Path, engine: str) -> None:
     """A pool answers while the service is away; the next one, with whatever engine, finds it."""
     state = str(tmp_path / 'state')
     with serving(tmp_path, STATE_DIR=state) as service:
@@ -184,7 +185,7 @@ def test_service_restart(tmp_path: Path) -> None:
         url = capacity.create('lasting', workers=2)['url']
         before = capacity.processes('lasting')
     assert answer(url)
-    with capacity_of(tmp_path, STATE_DIR=state, ENGINE='cli') as capacity:
+    with capacity_of(tmp_path, STATE_DIR=state, ENGINE=engine) as capacity:
         assert capacity.processes('lasting') == before
         assert capacity.drift('lasting') == {}
         capacity.update('lasting', workers=3)

@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Have the program's modules be imported, and forgotten; a pool's folder, with its master."""
     monkeypatch.syspath_prepend(str(PROGRAM))
     monkeypatch.setenv('PROCESSES_FOLDER', str(tmp_path))
-    (tmp_path / 'web').mkdir()
+    (tmp_path / 'web' / 'ready').mkdir(parents=True)
     (tmp_path / 'web' / 'pid').write_text(str(MASTER))
     yield tmp_path / 'web'
     for name in [each for each in sys.modules if each.split('.')[0] == 'pools']:
@@ -64,6 +64,10 @@ class FakeControl:
             self.ending = 2 if words[1] == 'remove' else 0
         if len(self.asked) in self.lost:
             raise module('pools.control').UnreachableError
+        for each in (folder / 'ready').iterdir():
+            each.unlink()
+        for number in range(self.target):
+            (folder / 'ready' / str(number)).touch()
         found = {'workers_target': self.target, 'workers_current': self.target + self.ending}
         self.ending = max(0, self.ending - 1)
         return found

@@ -119,7 +119,8 @@ class RunningPool:
     def _lay_out(self, wanted: Plan) -> None:
         """Have its folder hold all that it runs from: it may outlive this program."""
         shutil.rmtree(self._folder, ignore_errors=True)
-        (self._folder / 'metrics').mkdir(mode=0o700, parents=True)
+        for name in ('metrics', 'ready'):
+            (self._folder / name).mkdir(mode=0o700, parents=True)
         for file in SERVED.glob('*.py'):
             shutil.copy(file, self._folder)
         wanted.write(self._folder)
@@ -154,8 +155,12 @@ class RunningPool:
                 word = 'add' if missing > 0 else 'remove'
                 self._ask(self._folder, f'worker {word} {abs(missing)}')
             else:
-                return bool(found['workers_current'] == workers)
+                return found['workers_current'] == workers == self._ready()
         return False
+
+    def _ready(self) -> int:
+        """Return how many workers have told that they are ready; see served/pool.py."""
+        return sum(1 for _ in (self._folder / 'ready').iterdir())
 
     def _answers(self, port: int) -> bool:
         """Tell whether this pool, and no other service, answers at a port."""

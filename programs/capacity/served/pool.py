@@ -35,8 +35,18 @@ def post_fork(server, worker):
     begin(worker.number, worker.sockets)
 
 
+def post_worker_init(worker):
+    """Tell that a worker is ready, which gunicorn does not: it counts those that it has started."""
+    _mark(worker).touch()
+
+
 def child_exit(server, worker):
     """Forget what a worker was just doing; what it has done stays counted."""
     from service import forget
 
+    _mark(worker).unlink(missing_ok=True)
     forget(worker.number)
+
+
+def _mark(worker):
+    return Path('ready', str(worker.number))
