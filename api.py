@@ -33,6 +33,7 @@ from slots.pool import Slots
 from stacks.catalogue import Catalogue
 from stacks.platform import Platform
 from stacks.service import Service
+from triggers.triggers import Triggers
 from web import access, draining, health, openapi, problems, request_log
 from web.callers import Callers
 from web.tokens import Tokens
@@ -71,12 +72,36 @@ def default_service() -> Service:
     return Service(settings, catalogue(settings))
 
 
+@functools.cache
+def default_tokens() -> Tokens:
+    """Return the tokens of this process."""
+    return Tokens(Settings.from_env())
+
+
+@functools.cache
+def default_triggers() -> Triggers:
+    """Return what receives calls from elsewhere in this process."""
+    return triggers_of(Settings.from_env(), default_service(), default_tokens())
+
+
+def triggers_of(settings: Settings, service: Service, tokens: Tokens) -> Triggers:
+    """Return what receives calls from elsewhere for a service.
+
+    Raises SettingsError when its rules cannot be used.
+    """
+    return Triggers(settings, catalogue(settings), service.opened, service.bell, tokens.named)
+
+
 def start_platform() -> None:
     """Have the platform come up beside the routes that need none, and end with the process."""
-    service = default_service()
+    service, triggers = default_service(), default_triggers()
     draining.when_begun(service.drain)
+    draining.when_begun(triggers.drain)
     draining.at_last(service.close)
+    # Before the service, whose records it works with: the last to be added is the first to end.
+    draining.at_last(triggers.close)
     service.start()
+    triggers.start()
 
 
 def catalogue(settings: Settings) -> Catalogue:
@@ -163,7 +188,9 @@ def create_app(
     settings: Settings | None = None,
     check: health.Check | None = None,
     platform: Platform | None = None,
+    *,
     obstacle: health.Obstacle = lambda: None,
+    triggers: Triggers | None = None,
 ) -> falcon.App[Any, Any]:
     """Return the WSGI application.
 
@@ -172,12 +199,15 @@ def create_app(
     check: tells whether a run could succeed; see health.check.
     platform: serves `/v1` and the pages; one that never comes up when None.
     obstacle: tells why it does not serve; see Service.obstacle.
+    triggers: receives calls from elsewhere; those of a platform that never comes up when None.
     """
     settings = settings or Settings.from_env()
     program = Path(basic_pulumi.find_local(PROGRAM))
     logged = request_log.Middleware(Callers(settings.proxies))
     tokens = Tokens(settings)
-    platform = platform or Service(settings, catalogue(settings)).platform
+    service = Service(settings, catalogue(settings))
+    platform = platform or service.platform
+    triggers = triggers or triggers_of(settings, service, tokens)
     guard = Guard(settings, tokens, platform.sessions)
     middleware: list[Any] = [logged, ErrorPages(), access.Middleware(settings, tokens), guard]
     app = falcon.App(middleware=middleware)
@@ -192,14 +222,19 @@ def create_app(
     app.add_route('/readyz', health.Readiness(readiness, obstacle))
     app.add_route('/metrics', health.Metrics())
     app.add_route('/openapi.json', Description(settings.needs_token))
-    rest.routes.mount(app, platform)
-    portal.routes.mount(app, platform, tokens)
+    rest.routes.mount(app, platform, triggers)
+    portal.routes.mount(app, platform, triggers, tokens)
     return app
 
 
 def _default_app(settings: Settings | None = None) -> falcon.App[Any, Any]:
     service = default_service()
-    return create_app(settings=settings, platform=service.platform, obstacle=service.obstacle)
+    return create_app(
+        settings=settings,
+        platform=service.platform,
+        obstacle=service.obstacle,
+        triggers=default_triggers(),
+    )
 
 
 class Server(WSGIServer):

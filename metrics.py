@@ -22,6 +22,9 @@ QUEUE_LENGTH = Gauge('queue_length', 'Requests that wait for a slot.', registry=
 OPERATIONS = Counter(
     'operations', 'Runs of stacks that last.', ['operation', 'outcome'], registry=REGISTRY
 )
+TRIGGERS = Counter(
+    'triggers', 'Calls from elsewhere by outcome.', ['source', 'outcome'], registry=REGISTRY
+)
 RECOVERIES = Counter('recoveries', 'Recovered slots by outcome.', ['outcome'], registry=REGISTRY)
 
 

@@ -115,6 +115,9 @@ class Settings:
         'URL of a PostgreSQL for databases of programs; empty: one of our own, in STATE_DIR.',
         secret=True,
     )
+    triggers_file: str = _setting(
+        'TRIGGERS_FILE', '', 'Rules, in TOML, of what calls from elsewhere do; read as it changes.'
+    )
     migration_hosts: str = _setting(
         'MIGRATION_HOSTS', '', 'Hosts, with commas, as `db.example.com:5432`, of migrations.'
     )

@@ -10,6 +10,7 @@ STATIC = f'{PAGES}/static/'
 LOGIN = f'{PAGES}/login'
 STACKS = f'{PAGES}/stacks'
 RUNS = f'{PAGES}/runs'
+TRIGGERS = f'{PAGES}/triggers'
 
 
 def new_stack(program: str) -> str:

@@ -12,12 +12,16 @@ from portal.pages.forms import EditForm, NewStackForm
 from portal.pages.runs import OneRun, Runs
 from portal.pages.session import Login, Logout
 from portal.pages.stacks import Destroy, OneStack, Stacks
+from portal.pages.triggers import Triggers as TriggersPage
 from stacks.platform import Platform
+from triggers.triggers import Triggers
 from web.pages import PAGES
 from web.tokens import Tokens
 
 
-def mount(app: falcon.App[Any, Any], platform: Platform, tokens: Tokens) -> None:
+def mount(
+    app: falcon.App[Any, Any], platform: Platform, triggers: Triggers, tokens: Tokens
+) -> None:
     """Serve the pages below `/portal` of `app`."""
     one_stack, one_run, runs = OneStack(platform), OneRun(platform), Runs(platform)
     stack = f'{paths.STACKS}/{{name}}'
@@ -38,6 +42,7 @@ def mount(app: falcon.App[Any, Any], platform: Platform, tokens: Tokens) -> None
     app.add_route(f'{run}/live', one_run, suffix='live')
     app.add_route(f'{run}/log', one_run, suffix='log')
     app.add_route(f'{run}/cancel', one_run, suffix='cancel')
+    app.add_route(paths.TRIGGERS, TriggersPage(triggers))
     app.add_route(paths.LOGIN, Login(tokens, platform.sessions))
     app.add_route(f'{PAGES}/logout', Logout(platform.sessions))
     app.add_route(f'{paths.STATIC}{{name}}', rendering.STATIC)

@@ -10,6 +10,7 @@ from portal.fields import Field, Option
 from portal.pictures import Graph, Plot
 from stacks.programs import Program
 from stacks.records import ListedStack, LogPart, Run, Stack
+from triggers.records import TriggerEvent
 
 # A link in words: (words, address).
 Link = tuple[str, str]
@@ -160,6 +161,17 @@ class RunsPage:
     stack: str
     where: Mapping[str, str]
     states: Sequence[Option]
+    next: str
+    first: str
+
+
+@dataclass(frozen=True)
+class TriggersPage:
+    """What calls told and what was decided, the newest first."""
+
+    events: Sequence[TriggerEvent]
+    where: Mapping[str, str]
+    outcomes: Sequence[Option]
     next: str
     first: str
 

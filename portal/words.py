@@ -35,6 +35,24 @@ STACK_STATES = {
     'incomplete': State('!', 'Incomplete', 'warn'),
 }
 NOT_MADE = State('◌', 'Not made yet', 'plain')
+OUTCOMES = {
+    'received': State('◌', 'Received', 'plain'),
+    'started': State('✓', 'Started', 'ok'),
+    'waiting': State('●', 'Waiting', 'run'),
+    'renewed': State('·', 'Goes on', 'plain'),
+    'dry_run': State('◌', 'Dry run', 'plain'),
+    'skipped': State('·', 'Skipped', 'plain'),
+    'repeated': State('·', 'Repeated', 'plain'),
+    'unmatched': State('·', 'No rule', 'plain'),
+    'refused': State('✕', 'Refused', 'bad'),
+    'failed': State('✕', 'Failed', 'bad'),
+}
+STATUSES = {
+    'firing': 'it fires',
+    'resolved': 'it is over',
+    'once': 'it happened',
+    'due': 'by the clock',
+}
 OPERATIONS = {
     'preview': 'Preview',
     'update': 'Update',
@@ -98,9 +116,9 @@ def heading(run: Run) -> str:
 def why(run: Run) -> str:
     """Return who had a run begin, and why."""
     reasons = {'expired': 'its time was over', 'drift check': 'a look at the times set'}
-    if run.reason:
-        return f'by itself: {reasons.get(run.reason, run.reason)}'
-    return f'by {run.caller}'
+    if run.reason in reasons:
+        return f'by itself: {reasons[run.reason]}'
+    return f'by {run.caller}: {run.reason}' if run.reason else f'by {run.caller}'
 
 
 def resource_state(state: str) -> State:

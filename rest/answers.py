@@ -17,9 +17,10 @@ from stacks import moments
 from stacks.errors import NotFoundError
 from stacks.platform import Platform
 from stacks.records import Item, LogPart, Migration, Page, Run, Stack
+from triggers.records import TriggerEvent
 
 
-def shown(record: Stack | Run | LogPart | Migration) -> dict[str, Any]:
+def shown(record: Stack | Run | LogPart | Migration | TriggerEvent) -> dict[str, Any]:
     """Return a record as JSON has it."""
     return {each.name: _json(getattr(record, each.name)) for each in fields(record)}
 

@@ -18,6 +18,7 @@ from stacks.errors import (
     PlatformError,
     UnavailableError,
 )
+from triggers.errors import CallError, ForgedError, UnknownSourceError
 from web import problems
 from web.problems import Problem
 
@@ -33,6 +34,7 @@ BODIES = ('POST', 'PUT', 'PATCH')
 def install(app: falcon.App[Any, Any]) -> None:
     """Make `app` answer the platform's errors as problems."""
     app.add_error_handler(PlatformError, _on_platform_error)
+    app.add_error_handler(CallError, _on_call_error)
 
 
 def _on_platform_error(
@@ -45,6 +47,18 @@ def _on_platform_error(
         problem = invalid(error.flaws, has_body=req.method in BODIES)
     else:
         problem = of_kind(KIND_OF[type(error)], str(error), headers=_headers(error))
+    problems.answer(req, resp, problem, params)
+
+
+def _on_call_error(
+    req: falcon.Request, resp: falcon.Response, error: CallError, params: dict[str, Any]
+) -> None:
+    if isinstance(error, UnknownSourceError):
+        problem = of_kind('not-found', str(error))
+    elif isinstance(error, ForgedError):
+        problem = of_kind('forged', str(error))
+    else:
+        problem = invalid([Flaw('', str(error))], has_body=False)
     problems.answer(req, resp, problem, params)
 
 

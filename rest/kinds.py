@@ -29,7 +29,10 @@ KINDS = {
     ),
     'not-found': Kind(
         HTTPStatus.NOT_FOUND,
-        'there is no such program, stack, run or migration, or it is not for you',
+        'there is no such program, stack, run, migration or source, or it is not for you',
+    ),
+    'forged': Kind(
+        HTTPStatus.UNAUTHORIZED, 'the call is not signed as its source signs, or too long ago'
     ),
     'forbidden': Kind(HTTPStatus.FORBIDDEN, 'your role or your programs do not allow it'),
     'name-taken': Kind(HTTPStatus.CONFLICT, 'there is a stack of this name'),

@@ -37,6 +37,7 @@ STACK_NAME = _in_path('name', 'Of the stack.')
 SITE_ID = _in_path('id', 'Of the site.')
 RUN_ID = _in_path('id', 'Of the run.')
 MIGRATION_ID = _in_path('id', 'Of the migration.')
+SOURCE_NAME = _in_path('source', 'Of the source, as the rules have it.')
 
 PREFER = _in_header(
     'Prefer',
@@ -101,6 +102,21 @@ def paths() -> dict[str, Any]:
         },
         '/v1/migrations/{id}/resume': {
             'post': _goes_on('Go on where the last run has ended.', parameters.RESUMPTION)
+        },
+        '/v1/hooks/{source}': {'post': _receives()},
+        '/v1/triggers/events': _lists(
+            'What calls told and what was decided, newest first.', 'TriggerEvent', parameters.EVENTS
+        ),
+        '/v1/triggers/check': {
+            'post': _tries('Tell what is wrong with a file of rules.', 'Rules', 'RuleFlaws')
+        },
+        '/v1/triggers/test': {
+            'post': _tries(
+                'Tell what would be decided of a recorded call; nothing is done.',
+                'RecordedCall',
+                'Decisions',
+                '404',
+            )
         },
         '/sites': _sites(),
         '/sites/{id}': _site(),
@@ -248,6 +264,24 @@ def _goes_on(summary: str, given: Sequence[Schema] = ()) -> dict[str, Any]:
         [MIGRATION_ID, *given, PREFER, KEY],
         problems=[*NAMED, '400', '408', '409', '411'],
     )
+
+
+def _receives() -> dict[str, Any]:
+    described = operation(
+        'Take a call of another service, which signs it in its own way.',
+        {'200': _json(_ref('Receipt')), '202': _json(_ref('Receipt'))},
+        [SOURCE_NAME],
+        problems=[*NAMED, '408', '411'],
+    )
+    # Its own proof is no token of ours, so there is nothing to be challenged for.
+    described['responses']['401'] = {'$ref': '#/components/responses/Problem'}
+    content = {'application/json': {'schema': {'type': 'object'}}}
+    return {**described, 'security': [], 'requestBody': {'required': True, 'content': content}}
+
+
+def _tries(summary: str, given: str, told: str, *more: str) -> dict[str, Any]:
+    described = operation(summary, {'200': _json(_ref(told))}, problems=[*BODY, *more])
+    return {**described, **_body(given)}
 
 
 def _kinds() -> dict[str, Any]:

@@ -9,7 +9,15 @@ from typing import Any
 import falcon
 
 from rest.errors import invalid
-from rest.schemas import ANY_OPERATION, BOOLEAN, STATE_OF_RUN, STATE_OF_STACK, STRING, Schema
+from rest.schemas import (
+    ANY_OPERATION,
+    BOOLEAN,
+    OUTCOME,
+    STATE_OF_RUN,
+    STATE_OF_STACK,
+    STRING,
+    Schema,
+)
 from stacks import flaws
 
 Parameter = dict[str, Any]
@@ -56,6 +64,13 @@ REVEAL = [{**_query('output', 'The name of the output.', STRING), 'required': Tr
 HISTORY = [_OPERATION, _RUN_STATE, *_PAGE]
 RUNS = [_query('stack', 'Only runs of this stack.', STRING), *HISTORY]
 MIGRATIONS = [*_PAGE]
+EVENTS = [
+    _query('source', 'Only events of this source.', STRING),
+    _query('rule', 'Only events that this rule is for.', STRING),
+    _query('outcome', 'Only events of which this came.', OUTCOME),
+    _query('stack', 'Only events about this stack.', STRING),
+    *_PAGE,
+]
 RESUMPTION = [
     _query(
         'allow_rejects',

@@ -12,10 +12,13 @@ from rest.programs import OneProgram, Programs
 from rest.runs import OneRun, Runs, RunsOfStack
 from rest.sites import OneSite, Sites
 from rest.stacks import OneStack, Stacks
+from rest.triggers import Check, Events, Hook, Test
 from stacks.platform import Platform
+from triggers.triggers import Triggers
+from web import hooks
 
 
-def mount(app: falcon.App[Any, Any], platform: Platform) -> None:
+def mount(app: falcon.App[Any, Any], platform: Platform, triggers: Triggers) -> None:
     """Serve the platform below `/v1` of `app`."""
     errors.install(app)
     one_stack, one_run = OneStack(platform), OneRun(platform)
@@ -36,6 +39,10 @@ def mount(app: falcon.App[Any, Any], platform: Platform) -> None:
     app.add_route('/v1/migrations/{id}', one_migration)
     for each in ('run', 'cancel', 'resume'):
         app.add_route(f'/v1/migrations/{{id}}/{each}', one_migration, suffix=each)
+    app.add_route(f'{hooks.PATH}/{{source}}', Hook(triggers))
+    app.add_route('/v1/triggers/events', Events(triggers))
+    app.add_route('/v1/triggers/check', Check(triggers))
+    app.add_route('/v1/triggers/test', Test(triggers))
     app.add_route('/sites', Sites(platform))
     app.add_route('/sites/{id}', OneSite(platform))
     app.add_route(kinds.PATH, kinds.Page())

@@ -6,6 +6,7 @@ from typing import Any
 
 from settings import NAME
 from stacks.records import OF_MIGRATIONS, OPERATIONS, RUN_STATES, STACK_STATES
+from triggers.records import OUTCOMES
 
 Schema = dict[str, Any]
 
@@ -17,6 +18,7 @@ VALUES: Schema = {'type': 'object', 'description': 'By name; secrets are `[secre
 STATE_OF_RUN: Schema = {'enum': list(RUN_STATES)}
 STATE_OF_STACK: Schema = {'enum': list(STACK_STATES)}
 OPERATION: Schema = {'enum': list(OPERATIONS)}
+OUTCOME: Schema = {'enum': list(OUTCOMES)}
 # Of runs, which migrations have as well.
 ANY_OPERATION: Schema = {'enum': [*OPERATIONS, *OF_MIGRATIONS]}
 
@@ -306,6 +308,66 @@ NEW_MIGRATION = closed(
     required=['source', 'target'],
 )
 
+TRIGGER_EVENT = record(
+    'What a call from elsewhere told, and what was decided.',
+    id=STRING,
+    source={**STRING, 'description': 'Who called, as the rules name it.'},
+    rule={**STRING, 'description': 'The rule that it is for; empty: none.'},
+    status={**STRING, 'description': '`firing`, `resolved`, `once`; `due`: by the clock.'},
+    name=STRING,
+    labels={'type': 'object', 'additionalProperties': STRING},
+    url={**STRING, 'description': 'Where there is more of it; empty: nowhere.'},
+    outcome=OUTCOME,
+    reason=STRING,
+    program=STRING,
+    stack=STRING,
+    target=or_null(
+        {
+            'type': 'object',
+            'description': 'The input that is moved.',
+            'required': ['input', 'from', 'to'],
+            'properties': {
+                'input': STRING,
+                'from': {'type': 'integer'},
+                'to': {'type': 'integer'},
+            },
+        }
+    ),
+    caller={**STRING, 'description': 'In whose name it is done.'},
+    run=or_null({**STRING, 'description': 'The id of the run that came of it.'}),
+    received_at=TIME,
+    decided_at=or_null(TIME),
+)
+RECEIPT = record(
+    'What was stored of a call.',
+    events={
+        'type': 'array',
+        'items': record('An event.', id=STRING, rule=STRING, outcome=OUTCOME, reason=STRING),
+    },
+    note={**STRING, 'description': 'What its sender should know; empty: nothing.'},
+)
+RULES = closed('A file of rules.', {'rules': {**STRING, 'description': 'TOML.'}}, ['rules'])
+RULE_FLAWS = record(
+    'What is wrong with a file of rules; nothing where it can be used.',
+    flaws={
+        'type': 'array',
+        'items': record('A flaw.', line=COUNT, field=STRING, detail=STRING),
+    },
+)
+RECORDED_CALL = closed(
+    'A call as it was recorded.',
+    {
+        'source': STRING,
+        'body': {**STRING, 'description': 'As it came.'},
+        'headers': {'type': 'object', 'additionalProperties': STRING},
+    },
+    ['source', 'body'],
+)
+DECISIONS = record(
+    'What would be decided.',
+    items={'type': 'array', 'items': {'$ref': '#/components/schemas/TriggerEvent'}},
+)
+
 SITE_ID: Schema = {**STRING, 'pattern': f'^{NAME.pattern}$'}
 CONTENT: Schema = {**STRING, 'description': 'The page, as HTML or text.'}
 SITE = record(
@@ -335,6 +397,12 @@ COMPONENTS = {
     'Migration': MIGRATION,
     'MigrationOutline': MIGRATION_OUTLINE,
     'NewMigration': NEW_MIGRATION,
+    'TriggerEvent': TRIGGER_EVENT,
+    'Receipt': RECEIPT,
+    'Rules': RULES,
+    'RuleFlaws': RULE_FLAWS,
+    'RecordedCall': RECORDED_CALL,
+    'Decisions': DECISIONS,
     'Site': SITE,
     'Sites': SITES,
     'NewSite': NEW_SITE,

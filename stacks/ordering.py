@@ -55,7 +55,8 @@ class Ordering:
         quotas.insist_on_room(connection, self._settings, caller.name)
         stacks.insert(connection, values)
         row = _existing(connection, request.name)
-        run_id = queue_run(connection, row, PREVIEW if request.preview else UPDATE, caller.name)
+        operation = PREVIEW if request.preview else UPDATE
+        run_id = queue_run(connection, row, operation, caller.name, reason=request.reason)
         remember(connection, caller.name, request.key, run_id)
         return _shown(connection, run_id)
 
@@ -105,6 +106,7 @@ class Ordering:
             caller.name,
             accept=request.accept,
             preview=request.preview,
+            reason=request.reason,
             inputs=ordered,
             given=list(request.inputs or {}) if request.like is None else _names(ordered),
         )

@@ -24,6 +24,7 @@ class NewStack:
 
     ttl: how long it is to last, as `90m`, `8h`, `3d` or `PT8H`; None: for ever.
     preview: whether its first run only tells what there would be; an update by it makes that.
+    reason: why, where it was not a person's own wish, as `rule shop-spike`.
     """
 
     program: str
@@ -32,6 +33,7 @@ class NewStack:
     ttl: str | None = None
     description: str = ''
     preview: bool = False
+    reason: str = ''
     key: Key | None = None
 
 
@@ -45,6 +47,7 @@ class NewRun:
     accept: whether a refresh takes over what it finds.
     queue: whether to wait for the run that is in the way.
     version: the one that the stack must still have; None: any.
+    reason: why, where it was not a person's own wish.
     """
 
     operation: str
@@ -54,6 +57,7 @@ class NewRun:
     accept: bool = False
     queue: bool = False
     version: int | None = None
+    reason: str = ''
     key: Key | None = None
 
 

@@ -58,14 +58,14 @@ class Service:
         """Do nothing yet; whoever asks the platform for something is told to wait."""
         self._settings = settings
         self._catalogue = catalogue
-        self._bell = Bell()
+        self.bell = Bell()
         self._records: Records | None = None
         self._obstacle = COMING_UP
         self._dispatcher: Dispatcher | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name='platform', daemon=True)
         self._servers = Servers(settings)
-        self.platform = Platform(settings, catalogue, self._opened, self._bell, self._ending.is_set)
+        self.platform = Platform(settings, catalogue, self.opened, self.bell, self._ending.is_set)
 
     def start(self) -> None:
         """Begin to come up."""
@@ -87,7 +87,11 @@ class Service:
         """Return why it does not serve, in words for everybody; None from when it does."""
         return None if self._records else self._obstacle
 
-    def _opened(self) -> Records:
+    def opened(self) -> Records:
+        """Return the records.
+
+        Raises UnavailableError as long as they are not open.
+        """
         if self._records is None:
             raise UnavailableError(self._obstacle)
         return self._records
@@ -123,11 +127,11 @@ class Service:
             records.database,
             here,
             operator,
-            self._bell,
+            self.bell,
             migrator=Migrator(self._settings, records.vault),
         )
         housekeeping = Housekeeping(self._settings, records.database, operator.snapshots)
-        keeper = Keeper(records.database, here, dispatcher, housekeeping, self._bell)
+        keeper = Keeper(records.database, here, dispatcher, housekeeping, self.bell)
         self._dispatcher = dispatcher
         self._records = records
         self._servers.resume()

@@ -16,6 +16,7 @@ from portal.guard import Guard
 from rest import errors
 from settings import Settings
 from tests.fake_platform import FakePlatform
+from tests.fake_triggers import FakeTriggers
 from web import access, problems, request_log
 from web.bodies import FORM
 from web.callers import Callers
@@ -63,7 +64,8 @@ class Browser(testing.TestClient):
         app = falcon.App(middleware=middleware)
         problems.install(app)
         errors.install(app)
-        routes.mount(app, platform, tokens)
+        self.triggers = FakeTriggers()
+        routes.mount(app, platform, self.triggers, tokens)
         super().__init__(app)
         self.platform = platform
         self.cookies: dict[str, str] = {}

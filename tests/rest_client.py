@@ -11,6 +11,7 @@ from falcon import testing
 from rest import routes
 from stacks.catalogue import Catalogue
 from tests.fake_platform import FakePlatform
+from tests.fake_triggers import FakeTriggers
 from web import problems, request_log
 from web.callers import Callers
 from web.identity import Caller
@@ -45,7 +46,8 @@ class Client(testing.TestClient):
         middleware: list[Any] = [request_log.Middleware(Callers([])), As(caller)]
         app = falcon.App(middleware=middleware)
         problems.install(app)
-        routes.mount(app, platform)
+        self.triggers = FakeTriggers()
+        routes.mount(app, platform, self.triggers)
         super().__init__(app)
         self.platform = platform
 

@@ -8,7 +8,7 @@ import falcon
 
 from audit import current_caller
 from settings import Settings
-from web import bodies, origin, pages
+from web import bodies, hooks, origin, pages
 from web.identity import Caller
 from web.tokens import Tokens
 
@@ -31,8 +31,8 @@ HEADERS = {
 class Middleware:
     """Refuses requests from those who may not call, before any handler sees them.
 
-    The caller of those that go on is in `req.context.caller`, except for those to OPEN_PATHS and
-    to pages, which people sign in to.
+    The caller of those that go on is in `req.context.caller`, except for those to OPEN_PATHS, to
+    pages, which people sign in to, and to hooks, whose senders sign.
     """
 
     def __init__(self, settings: Settings, tokens: Tokens) -> None:
@@ -55,7 +55,7 @@ class Middleware:
         if pages.is_page(req.path) or not self._tokens.are_needed:
             # A browser's cookie goes with what any page of others sends, or no token is needed.
             origin.insist_on_own(req)
-        if not pages.is_page(req.path):
+        if not (pages.is_page(req.path) or hooks.is_hook(req.path)):
             admit(req, self._caller(req), self._are_named)
 
     def _caller(self, req: falcon.Request) -> Caller:

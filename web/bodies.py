@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import falcon
 
-from web import pages
+from web import hooks, pages
 
 MAX_BODY = 64 * 1024
 # Where inputs may be pages and other files.
@@ -36,6 +36,8 @@ def is_taken(method: str, path: str) -> bool:
 
 def most(path: str) -> int:
     """Return how many bytes a body for this path may have."""
+    if hooks.is_hook(path):
+        return hooks.MAX_BODY
     return MAX_CONTENT if TAKES_CONTENT.fullmatch(path) else MAX_BODY
 
 
@@ -67,6 +69,18 @@ def parse_json(text: str) -> Any:
     return value
 
 
+def read_raw(req: falcon.Request) -> bytes:
+    """Return the body of a request as it came, which is what senders sign.
+
+    Raises falcon.HTTPError when it does not arrive in time.
+    """
+    try:
+        return bytes(req.bounded_stream.read())
+    except TimeoutError as error:
+        detail = 'The body did not arrive in time.'
+        raise falcon.HTTPError(HTTPStatus.REQUEST_TIMEOUT, description=detail) from error
+
+
 def read_form(req: falcon.Request) -> dict[str, list[str]]:
     """Return the fields of a form that is the body of a request, each with all its values.
 
@@ -93,12 +107,9 @@ def read_form(req: falcon.Request) -> dict[str, list[str]]:
 
 def _read(req: falcon.Request) -> str:
     try:
-        return req.bounded_stream.read().decode()
+        return read_raw(req).decode()
     except UnicodeDecodeError:
         _refuse('The body is not UTF-8.')
-    except TimeoutError as error:
-        detail = 'The body did not arrive in time.'
-        raise falcon.HTTPError(HTTPStatus.REQUEST_TIMEOUT, description=detail) from error
 
 
 def _parse(text: str) -> Any:

@@ -66,6 +66,13 @@ class Tokens:
         given = digest(token)
         return self.caller_where(lambda known: hmac.compare_digest(known, given))
 
+    def named(self, name: str) -> Caller | None:
+        """Return who somebody of this name is, if a token is theirs."""
+        if not self.are_needed:
+            return LOCAL if name == LOCAL.name else None
+        known = (each.caller for each in [*self._operator, *self._renewed()])
+        return next((each for each in known if each.name == name), None)
+
     def caller_where(self, is_theirs: Callable[[str], bool]) -> Caller | None:
         """Return whose token it is, if anybody's.
 

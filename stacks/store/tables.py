@@ -154,3 +154,107 @@ sessions = sa.Table(
     sa.Column('created_at', sa.DateTime, nullable=False),
     sa.Column('seen_at', sa.DateTime, nullable=False),
 )
+
+# Calls that were received, by what is the same when one comes again.
+trigger_deliveries = sa.Table(
+    'trigger_deliveries',
+    metadata,
+    sa.Column('source', sa.String(60), primary_key=True),
+    sa.Column('key', sa.String(200), primary_key=True),
+    sa.Column('received_at', sa.DateTime, nullable=False, index=True),
+)
+
+# What calls told, and what was decided: one row for each event and rule that it is for.
+# number: their order. status, name, fingerprint, episode, labels, url: as triggers.event has them.
+# outcome: `received` until it is decided. target: the input that was moved, and where to.
+trigger_events = sa.Table(
+    'trigger_events',
+    metadata,
+    sa.Column('number', sa.Integer, primary_key=True),
+    sa.Column('id', sa.String(40), nullable=False, unique=True),
+    sa.Column('source', sa.String(60), nullable=False),
+    sa.Column('rule', sa.String(60), nullable=False, default=''),
+    sa.Column('status', sa.String(16), nullable=False),
+    sa.Column('name', sa.String(200), nullable=False),
+    sa.Column('fingerprint', sa.String(250), nullable=False, default=''),
+    sa.Column('episode', sa.String(450), nullable=False, default=''),
+    sa.Column('labels', sa.JSON, nullable=False, default=dict),
+    sa.Column('url', sa.Text, nullable=False, default=''),
+    sa.Column('outcome', sa.String(16), nullable=False),
+    sa.Column('reason', sa.Text, nullable=False, default=''),
+    sa.Column('program', sa.String(60), nullable=False, default=''),
+    sa.Column('stack', sa.String(60), nullable=False, default=''),
+    sa.Column('target', sa.JSON(none_as_null=True)),
+    sa.Column('caller', sa.String(60), nullable=False, default=''),
+    sa.Column('run_id', sa.String(40), index=True),
+    sa.Column('received_at', sa.DateTime, nullable=False, index=True),
+    sa.Column('decided_at', sa.DateTime),
+    sqlite_autoincrement=True,
+)
+sa.Index('trigger_events_outcome', trigger_events.c.outcome, trigger_events.c.number)
+sa.Index('trigger_events_of_rule', trigger_events.c.rule, trigger_events.c.stack)
+
+# What goes on, or went on: an alert of a rule from its begin to its end.
+# state: `firing`, `resolving` while it may begin again, or `over`.
+# baseline: the input as it was before any alert moved it; null where there was none.
+# steps: how often it was moved. told: what was last decided by the clock.
+# due_at: when it is looked at again. lease_until: when it ends where no call comes.
+trigger_episodes = sa.Table(
+    'trigger_episodes',
+    metadata,
+    sa.Column('number', sa.Integer, primary_key=True),
+    sa.Column('source', sa.String(60), nullable=False),
+    sa.Column('rule', sa.String(60), nullable=False),
+    sa.Column('episode', sa.String(450), nullable=False),
+    sa.Column('fingerprint', sa.String(250), nullable=False),
+    sa.Column('name', sa.String(200), nullable=False),
+    sa.Column('labels', sa.JSON, nullable=False),
+    sa.Column('url', sa.Text, nullable=False, default=''),
+    sa.Column('stack', sa.String(60), nullable=False),
+    sa.Column('state', sa.String(16), nullable=False, index=True),
+    sa.Column('baseline', sa.Integer),
+    sa.Column('steps', sa.Integer, nullable=False, default=0),
+    sa.Column('told', sa.Text, nullable=False, default=''),
+    sa.Column('due_at', sa.DateTime),
+    sa.Column('lease_until', sa.DateTime),
+    sa.Column('created_at', sa.DateTime, nullable=False),
+    sa.Column('ended_at', sa.DateTime, index=True),
+    sa.UniqueConstraint('source', 'rule', 'episode'),
+    sqlite_autoincrement=True,
+)
+sa.Index('trigger_episodes_of_stack', trigger_episodes.c.stack, trigger_episodes.c.state)
+
+# What somebody in a chat may agree to, once. id: a hash of what the button has.
+# run_id: the preview that is decided, or none for a destroy. version: the stack's that it is of.
+# address: where to answer, as the vault made it. decided_by: who has agreed, or refused.
+trigger_approvals = sa.Table(
+    'trigger_approvals',
+    metadata,
+    sa.Column('id', sa.String(64), primary_key=True),
+    sa.Column('source', sa.String(60), nullable=False),
+    sa.Column('operation', sa.String(16), nullable=False),
+    sa.Column('stack', sa.String(60), nullable=False),
+    sa.Column('run_id', sa.String(40)),
+    sa.Column('version', sa.Integer, nullable=False),
+    sa.Column('asked_by', sa.String(60), nullable=False),
+    sa.Column('address', sa.Text, nullable=False),
+    sa.Column('expires_at', sa.DateTime, nullable=False, index=True),
+    sa.Column('decided_by', sa.String(60)),
+)
+
+# What is still to be told in a chat: how a run has ended.
+# address: as above. operation: what the end of a preview asks for; empty: nothing.
+trigger_replies = sa.Table(
+    'trigger_replies',
+    metadata,
+    sa.Column('number', sa.Integer, primary_key=True),
+    sa.Column('source', sa.String(60), nullable=False),
+    sa.Column('run_id', sa.String(40), nullable=False, index=True),
+    sa.Column('operation', sa.String(16), nullable=False),
+    sa.Column('asked_by', sa.String(60), nullable=False),
+    sa.Column('address', sa.Text, nullable=False),
+    sa.Column('attempts', sa.Integer, nullable=False, default=0),
+    sa.Column('due_at', sa.DateTime, nullable=False, index=True),
+    sa.Column('expires_at', sa.DateTime, nullable=False),
+    sqlite_autoincrement=True,
+)

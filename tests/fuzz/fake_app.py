@@ -11,6 +11,7 @@ from settings import Settings
 from stacks.catalogue import Catalogue
 from stacks.requests import End, NewMigration, NewStack
 from tests.fake_platform import FakePlatform
+from tests.fake_triggers import FakeTriggers, add_some
 from tests.rest_client import ANN
 
 STACKS = string.ascii_lowercase
@@ -27,4 +28,6 @@ for number in range(len(STACKS)):
     migration = platform.migrations.create(ANN, wish)
     if number % 3:
         platform.end(migration.run)
-api = real.create_app(settings=settings, platform=platform)
+triggers = FakeTriggers()
+add_some(triggers)
+api = real.create_app(settings=settings, platform=platform, triggers=triggers)

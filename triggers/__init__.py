@@ -1,0 +1,1 @@
+"""Calls from elsewhere that have stacks changed: alerts, chats, other services. No HTTP."""

@@ -1,0 +1,1 @@
+"""Which calls have what done: one file, checked as a whole."""

@@ -1,0 +1,69 @@
+"""The secrets of sources: in the environment or in files, never in the file of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from triggers.sources import standard
+
+SHORTEST = 16
+NAMES = ('secret', 'previous_secret')
+
+
+class SecretError(Exception):
+    """A secret cannot be had, or not be used; key: what names it."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+def secrets_of(kind: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the secrets of a source, the current one first.
+
+    Raises SecretError.
+    """
+    found = [_secret(kind, given, name, environ) for name in NAMES if _keys(given, name)]
+    if not _keys(given, 'secret'):
+        raise SecretError('secret_env', 'or secret_file is required')
+    return tuple(found)
+
+
+def files_of(given: Mapping[str, Any]) -> list[Path]:
+    """Return the files that the secrets of a source are in."""
+    keys = (f'{name}_file' for name in NAMES)
+    return [Path(given[key]) for key in keys if isinstance(given.get(key), str)]
+
+
+def _keys(given: Mapping[str, Any], name: str) -> list[str]:
+    return [key for key in (f'{name}_env', f'{name}_file') if key in given]
+
+
+def _secret(kind: str, given: Mapping[str, Any], name: str, environ: Mapping[str, str]) -> str:
+    keys = _keys(given, name)
+    if len(keys) > 1:
+        raise SecretError(keys[0], f'and {keys[1]} are two: give one')
+    key = keys[0]
+    if key.endswith('_env'):
+        secret = environ.get(given[key], '').strip()
+        if not secret:
+            raise SecretError(key, f'is {given[key]}, which is not set in the environment')
+    else:
+        secret = _read(key, given[key])
+    if len(secret) < SHORTEST or not secret.isascii() or not secret.isprintable():
+        raise SecretError(key, f'must lead to {SHORTEST} or more printable ASCII characters')
+    if kind == 'standard':
+        try:
+            standard.key_of(secret)
+        except ValueError as error:
+            raise SecretError(key, str(error)) from None
+    return secret
+
+
+def _read(key: str, file: str) -> str:
+    try:
+        return Path(file).read_text('utf-8').strip()
+    except (OSError, UnicodeDecodeError):
+        raise SecretError(key, f'is {file}, which cannot be read') from None
