@@ -37,7 +37,10 @@ TIMES = {
     'from the end of the spike to the end of the alert': ('load ends', 'over'),
     'from that to one worker': ('over', 'back'),
 }
-MARKS = {'load': 'load', 'firing': 'alert', 'capacity': 'capacity', 'load ends': 'load ends'}
+MARKS = {
+    **{'load': 'load', 'firing': 'alert', 'capacity': 'capacity'},
+    **{'load ends': 'load ends', 'over': 'alert over', 'back': 'back'},
+}
 
 
 def main() -> int:
@@ -53,7 +56,7 @@ def main() -> int:
 
 def figures(story: Story) -> dict[str, Any]:
     """Return what is told of a story."""
-    moments = {'begin': 0.0, **story.moments}
+    moments = story.moments
     return {
         'machine': machine(),
         'parts': {name: _part(story, *part) for name, part in PARTS.items()},
@@ -107,7 +110,7 @@ def plot(found: dict[str, Any], target: Path) -> None:
     workers.step(*zip(*found['workers'], strict=True), where='post')
     rate.step(seconds, rates, where='post')
     latency.step(seconds, latencies, where='post')
-    labels = ('workers', 'answers/s', 'median s of an answer')
+    labels = ('workers', 'answers/s', 'p50 of answers, s')
     for axes, label in zip((workers, rate, latency), labels, strict=True):
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
@@ -125,7 +128,7 @@ def plot(found: dict[str, Any], target: Path) -> None:
 def _part(story: Story, first: str, last: str) -> dict[str, float]:
     answers = story.between(first, last)
     seconds = sorted(each.seconds for each in answers)
-    length = story.moments[last] - story.moments.get(first, 0.0)
+    length = story.moments[last] - story.moments[first]
     return {
         'rate': len(answers) / length,
         'p50': statistics.median(seconds),

@@ -5,16 +5,18 @@ Nobody in it is a stand-in: a service with a pool, Prometheus, Alertmanager, and
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from servers import ports
 from tests import monitoring
-from tests.capacity import Capacity
+from tests.capacity import Capacity, capacity_of
 from tests.doers import await_that
 from tests.monitoring import Prometheus
 from tests.traffic import Answer, Traffic
@@ -99,6 +101,7 @@ def play(capacity: Capacity, folder: Path, token: str, places: dict[str, str]) -
 
     with monitoring.monitoring(folder, places, token, others) as prometheus:
         story = Story(time.monotonic())
+        story.note('begin')
         with (
             story.watching(count, prometheus),
             Traffic(url, CALM, PAUSE) as calm,
@@ -119,3 +122,16 @@ def play(capacity: Capacity, folder: Path, token: str, places: dict[str, str]) -
     story.take(spike)
     story.note('end')
     return story
+
+
+def told(folder: Path) -> Story:
+    """Let it happen with a service that has the examples' rules, and return what was seen."""
+    token = secrets.token_urlsafe(24)
+    rules = {'TRIGGERS_FILE': str(monitoring.EXAMPLES / 'triggers.toml'), 'PROMETHEUS_TOKEN': token}
+    with capacity_of(folder, **rules) as capacity:
+        place = {'127.0.0.1:8000': urlsplit(capacity.service.url).netloc}
+        monitored = folder / 'monitoring'
+        monitored.mkdir()
+        story = play(capacity, monitored, token, place)
+        capacity.destroy(STACK)
+        return story
