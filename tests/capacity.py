@@ -24,44 +24,15 @@ PROGRAM = 'capacity'
 CONTROL = ROOT / 'programs' / PROGRAM / 'venv' / 'bin' / 'gunicornc'
 
 
-class Capacity:
-    """A service with pools, and their processes."""
+class Pools:
+    """The pools of a service, as they are on its machine."""
 
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.client = Client(service.url)
-        self.client.wait_until_up()
-
-    def create(self, stack: str, **inputs: Any) -> dict[str, Any]:
-        """Make a pool; return its outputs."""
-        self.client.done(self.client.create(stack, inputs, program=PROGRAM))
-        return self.outputs(stack)
-
-    def refused(self, stack: str, **inputs: Any) -> str:
-        """Order a pool that cannot be; return why, with nothing of it left."""
-        run = self.client.ended(self.client.create(stack, inputs, program=PROGRAM))
-        assert run['state'] == 'failed', run
-        self.destroy(stack)
-        return str(run['error']['message'])
-
-    def outputs(self, stack: str) -> dict[str, Any]:
-        return dict(self.client.get(f'/stacks/{stack}/outputs'))
-
-    def update(self, stack: str, **inputs: Any) -> dict[str, Any]:
-        """Update a pool with some inputs changed; return the run."""
-        return self.client.done(self.client.start(stack, 'update', inputs=inputs))
-
-    def drift(self, stack: str) -> dict[str, int]:
-        """Return what a look finds changed outside."""
-        self.client.done(self.client.start(stack, 'refresh'))
-        return dict(self.client.get(f'/stacks/{stack}')['drift']['changes'])
-
-    def destroy(self, stack: str) -> None:
-        self.client.done(self.client.destroy(stack))
+    def __init__(self, state: Path) -> None:
+        self._folder = state / 'servers' / 'processes'
 
     def folder(self, stack: str) -> Path:
         """Return where what a pool runs from is."""
-        return self.service.state / 'servers' / 'processes' / stack
+        return self._folder / stack
 
     def processes(self, stack: str) -> set[int]:
         """Return the ids of all processes of a pool, however they are related."""
@@ -94,10 +65,57 @@ class Capacity:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
-    def kill_all(self) -> None:
-        """Kill the pools that a test which failed has left."""
-        for folder in self.folder('').glob('*'):
-            self.kill(folder.name)
+    def names(self) -> set[str]:
+        """Return the names of all pools of which there is something."""
+        if not self._folder.exists():
+            return set()
+        return {folder.name for folder in self._folder.iterdir()}
+
+    @contextmanager
+    def none_left(self) -> Iterator[None]:
+        """Kill the pools that a body which fails has left."""
+        try:
+            yield
+        finally:
+            for name in self.names():
+                self.kill(name)
+
+
+class Capacity(Pools):
+    """A service with pools, and their processes."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(service.state)
+        self.service = service
+        self.client = Client(service.url)
+        self.client.wait_until_up()
+
+    def create(self, stack: str, **inputs: Any) -> dict[str, Any]:
+        """Make a pool; return its outputs."""
+        self.client.done(self.client.create(stack, inputs, program=PROGRAM))
+        return self.outputs(stack)
+
+    def refused(self, stack: str, **inputs: Any) -> str:
+        """Order a pool that cannot be; return why, with nothing of it left."""
+        run = self.client.ended(self.client.create(stack, inputs, program=PROGRAM))
+        assert run['state'] == 'failed', run
+        self.destroy(stack)
+        return str(run['error']['message'])
+
+    def outputs(self, stack: str) -> dict[str, Any]:
+        return dict(self.client.get(f'/stacks/{stack}/outputs'))
+
+    def update(self, stack: str, **inputs: Any) -> dict[str, Any]:
+        """Update a pool with some inputs changed; return the run."""
+        return self.client.done(self.client.start(stack, 'update', inputs=inputs))
+
+    def drift(self, stack: str) -> dict[str, int]:
+        """Return what a look finds changed outside."""
+        self.client.done(self.client.start(stack, 'refresh'))
+        return dict(self.client.get(f'/stacks/{stack}')['drift']['changes'])
+
+    def destroy(self, stack: str) -> None:
+        self.client.done(self.client.destroy(stack))
 
 
 @contextmanager
@@ -105,10 +123,8 @@ def capacity_of(folder: Path, **settings: str) -> Iterator[Capacity]:
     """Serve pools, and leave no process of them behind."""
     with serving(folder, **settings) as service:
         found = Capacity(service)
-        try:
+        with found.none_left():
             yield found
-        finally:
-            found.kill_all()
 
 
 def answer(url: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A pool of worker processes of a small web service, behind one port."""
 
 import pulumi
-from pools import Pool
+from pools import Claim, Pool
 from pools.ports import LOWEST
 
 config = pulumi.Config()
@@ -12,12 +12,15 @@ if 0 < port < LOWEST:
         'or 0 for one that is free.'
     )
 
+name = pulumi.get_stack().rpartition('.')[2]
+claim = Claim('claim', name)
 pool = Pool(
     'pool',
-    pulumi.get_stack().rpartition('.')[2],
+    name,
     workers=config.require_int('workers'),
     handler=config.require('handler'),
     wanted_port=port,
+    opts=pulumi.ResourceOptions(depends_on=[claim]),
 )
 
 pulumi.export('url', pulumi.Output.format('http://127.0.0.1:{0}', pool.port))
