@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 # How many tests run side by side: they wait more than they compute.
 TEST_WORKERS ?= 4
 # Those of a file run in one process, and share what it starts; files come in the order given.
-SPREAD := --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+# One that dies would be given the same test again and again.
+SPREAD := --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 # What the warm engine must do as the stock CLI does, and how it ends.
 WARM_FAULTS := $(addprefix tests/warm/test_,equality.py random_programs.py surroundings.py ends.py \
 	interrupts.py other_threads.py callbacks.py)
@@ -29,7 +30,7 @@ setup:
 # Every fault with all its rounds, and the table of them: most of an hour.
 faults: setup
 	rm -f docs/reliability.md
-	$(BIN)/python -m pytest --whole --numprocesses $(TEST_WORKERS) tests/fuzz tests/faults $(WARM_FAULTS)
+	$(BIN)/python -m pytest --whole -o faulthandler_timeout=0 --numprocesses $(TEST_WORKERS) tests/fuzz tests/faults $(WARM_FAULTS)
 
 bench: setup
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-bench.txt

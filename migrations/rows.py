@@ -93,9 +93,9 @@ def shortened(value: Any) -> str:
 
 
 def _lines(columns: list[list[str]]) -> list[bytes]:
-    # Newlines within values are escaped, so that those between rows are the only ones.
-    whole = '\n'.join(map('\t'.join, zip(*columns, strict=True))) + '\n'
-    return whole.encode().splitlines(keepends=True)
+    *others, last = columns
+    ended = [f'{text}\n' for text in last]
+    return list(map(str.encode, map('\t'.join, zip(*others, ended, strict=True))))
 
 
 def compared_columns(table: Table, quote: Callable[[str], str]) -> str:

@@ -90,8 +90,9 @@ def _install(purpose: str, work: Work) -> None:
     packages.install(purpose, work)
     if purpose == 'testing':
         system.install(work)
-    for program in PROGRAMS[purpose]:
-        packages.make_venv_of(program, work)
+    # pip computes more than it waits.
+    with ThreadPoolExecutor(os.cpu_count()) as pool, work.children.stopped_by_errors():
+        list(pool.map(lambda each: packages.make_venv_of(each, work), PROGRAMS[purpose]))
 
 
 if __name__ == '__main__':

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,20 @@ def takes_long(item: pytest.Item) -> bool:
 def whole(pytestconfig: pytest.Config) -> bool:
     """Whether the long form of a test is wanted."""
     return bool(pytestconfig.getoption('--whole'))
+
+
+@pytest.fixture
+def seed(whole: bool, record_property: Callable[[str, object], None]) -> int:
+    """What a test leaves to chance starts from it; the printed one, given as FAULT_SEED, again.
+
+    The bounded form takes the same each time: a change is judged by itself, and `make faults`
+    looks for what is new.
+    """
+    by_default = random.SystemRandom().randrange(2**32) if whole else 1
+    chosen = int(os.environ.get('FAULT_SEED', by_default))
+    print(f'FAULT_SEED={chosen}')
+    record_property('seed', f'seed {chosen}')
+    return chosen
 
 
 @pytest.fixture(scope='session', params=['warm', 'cli'])

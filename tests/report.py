@@ -47,14 +47,15 @@ class Fault:
         properties = {name: str(value) for name, value in report.user_properties}
         name = properties['behaviour'].strip().splitlines()[0]
         case = report.nodeid.partition('[')[2].rstrip(']')
-        rounds, notes = int(properties.get('rounds', '1')), properties.get('notes', '')
+        rounds = int(properties.get('rounds', '1'))
+        notes = ', '.join(properties[each] for each in ('seed', 'notes') if each in properties)
         # A junk of a thousand bytes is known by its first ones.
         return cls(name.rstrip('.'), case[:60].strip(), rounds, report.outcome, notes)
 
     @property
     def cases(self) -> int:
         """How many fuzz cases were sent, as the notes say."""
-        found = re.fullmatch(r'(\d+) cases', self.notes)
+        found = re.search(r'(\d+) cases$', self.notes)
         return int(found[1]) if found else 0
 
     def row(self) -> str:

@@ -22,7 +22,9 @@ from tests.database_server import DatabaseServer, query
 from tests.databases import PROGRAM, Databases
 from tests.doers import await_that
 from tests.paths import ROOT
+from tests.ports import free_port
 from tests.service import Service, serving
+from tests.venvs import copy_venvs_in
 
 # What an ordinary user does: make a server, be refused nothing, and leave it.
 ORDINARY = """
@@ -148,7 +150,7 @@ def test_upgrade(tmp_path: Path) -> None:
     folder = programs / 'database'
     made = shutil.ignore_patterns('venv', '.venvs', '__pycache__', 'Pulumi.*.yaml')
     shutil.copytree(ROOT / 'programs' / 'database', folder, ignore=made)
-    (folder / 'venv').symlink_to((ROOT / 'programs' / 'database' / 'venv').resolve())
+    copy_venvs_in(folder, (ROOT / 'programs' / 'database' / 'venv').resolve())
     with serving(tmp_path, PROGRAMS_DIR=str(programs)) as service:
         found = Databases(service)
         urls = {name: found.create(name, name=name)['url'] for name in ('changed', 'kept', 'moved')}
@@ -192,13 +194,13 @@ def make_old(old: Path, folder: Path, user: int | None) -> None:
     script = """
     cd "$FOLDER" && umask 077 && printf secret > password
     "$OLD/initdb" -D data -U postgres --pwfile=password --auth=scram-sha-256 --locale=C
-    export PGPASSWORD=secret PGHOST=127.0.0.1 PGPORT=28431 PGUSER=postgres
+    export PGPASSWORD=secret PGHOST=127.0.0.1 PGUSER=postgres
     "$OLD/pg_ctl" -D data -w -o "-p $PGPORT -h 127.0.0.1 -k ''" start
     "$OLD/psql" -d postgres -c "CREATE DATABASE older"
     "$OLD/psql" -d older -c "CREATE TABLE t AS SELECT 1 AS a"
     "$OLD/pg_ctl" -D data -w stop
     """
-    by_hand(script, user, {'FOLDER': str(folder), 'OLD': str(old)})
+    by_hand(script, user, {'FOLDER': str(folder), 'OLD': str(old), 'PGPORT': free_port()})
 
 
 def by_hand(script: str, user: int | None, environ: dict[str, str]) -> None:

@@ -87,11 +87,9 @@ def test_killed_around_databases(
     tmp_path: Path,
     rounds: Rounds,
     victim: str,
-    record_property: Callable[[str, object], None],
+    seed: int,
 ) -> None:
     """SIGKILL at any moment leaves no database without its stack, and no stack without its own."""
-    seed = random.randrange(2**32)
-    record_property('notes', f'seed {seed}')
     moments = random.Random(seed)
     with lasting(tmp_path) as here:
         here.client.done(order(here.client, 'first', 'create'))

@@ -7,7 +7,7 @@ import random
 import secrets
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import wait
 from pathlib import Path
 
@@ -120,14 +120,9 @@ def test_namespace_ends(tmp_path: Path, mode: str) -> None:
         assert second.service.stop() == 0
 
 
-def test_random_kills(
-    tmp_path: Path, mode: str, rounds: Rounds, record_property: Callable[[str, object], None]
-) -> None:
+def test_random_kills(tmp_path: Path, mode: str, rounds: Rounds, seed: int) -> None:
     """A signal to a random process at a random moment, round after round."""
     count = rounds(2, 60) if mode == 'warm' else rounds(1, 12)
-    seed = int(os.environ.get('FAULT_SEED', random.SystemRandom().randrange(2**32)))
-    print(f'FAULT_SEED={seed}')
-    record_property('notes', f'seed {seed}')
     chance = random.Random(seed)
     cycle = 0.2 if mode == 'warm' else 8.0
     settings = {'ENGINE': mode, 'RUN_TIMEOUT': '20', 'RUNS_PER_HISTORY': '3'}

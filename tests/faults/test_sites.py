@@ -91,11 +91,9 @@ def test_killed_around_sites(
     rounds: Rounds,
     whole: bool,
     victim: str,
-    record_property: Callable[[str, object], None],
+    seed: int,
 ) -> None:
     """SIGKILL at any moment leaves no bucket without its stack, and no stack without its bucket."""
-    seed = random.randrange(2**32)
-    record_property('notes', f'seed {seed}')
     moments = random.Random(seed)
     store = Store(here.site.service.state)
     for number in range(rounds(1, 8)):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -124,12 +123,9 @@ def test_random_deaths(
     shared: Cluster,
     rounds: Rounds,
     whole: bool,
-    record_property: Callable[[str, object], None],
+    seed: int,
 ) -> None:
     """Hosts die, freeze and restart at random: each run that was taken ends, and all is as told."""
-    seed = int(os.environ.get('FAULT_SEED', random.SystemRandom().randrange(2**32)))
-    print(f'FAULT_SEED={seed}')
-    record_property('notes', f'seed {seed}')
     chance = random.Random(seed)
     stacks = [f'stack-{number}' for number in range(STACKS if whole else BOUNDED)]
     hosts = [Host(shared, name) for name in ('host-a', 'host-b')]

@@ -153,10 +153,8 @@ def wander(service: Service, seed: int) -> None:
         end(connection, rng.choice(ENDS))
 
 
-def test_wanders(service: Service, count_sent: CountSent, whole: bool) -> None:
+def test_wanders(service: Service, count_sent: CountSent, whole: bool, seed: int) -> None:
     """Many clients at once that send, read and leave at random take nobody with them."""
-    seed = random.SystemRandom().randrange(2**32)
-    print(f'seed {seed}')
     count = 20_000 if whole else 1_000
     with ThreadPoolExecutor(16) as pool:
         for _ in pool.map(lambda each: wander(service, seed + each), range(count)):

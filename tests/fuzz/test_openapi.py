@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import subprocess
 import sys
 from collections import Counter
@@ -17,6 +16,7 @@ import requests
 import engine
 import program_venv
 from tests.faults.held import await_that
+from tests.fuzz.conftest import CountSent
 from tests.paths import ROOT
 from tests.service import Service, serving
 
@@ -72,7 +72,6 @@ def run_schemathesis(
     folder: for the report. config: what is in schemathesis.toml beside CHECKS.
     """
     (folder / 'schemathesis.toml').write_text(CHECKS + config)
-    seed = random.SystemRandom().randrange(2**32)
     report = folder / 'report.json'
     done = subprocess.run(
         [
@@ -80,7 +79,7 @@ def run_schemathesis(
             *('--checks', 'all', '--mode', 'all', '--continue-on-failure'),
             # A DELETE that is answered by 202 has only begun.
             *('--exclude-checks', 'use_after_free'),
-            *('--max-examples', str(examples), '--seed', str(seed)),
+            *('--max-examples', str(examples)),
             *('--workers', '1', '--request-timeout', '60', '--generation-database', 'none'),
             *('--report', 'json', '--report-json-path', str(report)),
             *(f'--header={name}: {value}' for name, value in headers.items()),
@@ -93,18 +92,25 @@ def run_schemathesis(
         check=False,
         timeout=1800,
     )
-    print(f'seed {seed}\n{done.stdout}\n{done.stderr}')
+    print(f'{done.stdout}\n{done.stderr}')
     assert done.returncode == 0
     found: dict[str, Any] = json.loads(report.read_text())
     return found
 
 
 def test_document_is_true(
-    service: Service, headers: dict[str, str], whole: bool, tmp_path: Path, count_sent: Any
+    service: Service,
+    headers: dict[str, str],
+    *,
+    whole: bool,
+    seed: int,
+    tmp_path: Path,
+    count_sent: CountSent,
 ) -> None:
     """Every answer to good and bad requests has a documented status, type, header and body."""
     before = len(service.log())
-    report = run_schemathesis(service, headers, WHOLE if whole else BOUNDED, tmp_path)
+    examples = WHOLE if whole else BOUNDED
+    report = run_schemathesis(service, headers, examples, tmp_path, '--seed', str(seed))
     assert report['operations']['tested'] == report['operations']['total'] > 0
     phases = {name: phase['status'] for name, phase in report['phases'].items()}
     assert (phases['coverage'], phases['fuzzing']) == ('success', 'success')

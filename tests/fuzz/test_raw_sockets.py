@@ -431,10 +431,8 @@ def mutate(rng: random.Random, data: bytes) -> bytes:
     return data
 
 
-def test_mutations(service: Service, count_sent: CountSent, whole: bool) -> None:
+def test_mutations(service: Service, count_sent: CountSent, whole: bool, seed: int) -> None:
     """Requests with random defects, in random packets, get a clean answer or none."""
-    seed = random.SystemRandom().randrange(2**32)
-    print(f'seed {seed}')
     rng = random.Random(seed)
     count = 20_000 if whole else 500
     kinds = [

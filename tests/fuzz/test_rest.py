@@ -6,10 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.fuzz.conftest import CountSent
 from tests.fuzz.fake_app import STACKS
 from tests.fuzz.test_openapi import run_schemathesis
 from tests.service import Service, serving
@@ -38,11 +38,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield running
 
 
-def test_document_is_true(service: Service, whole: bool, tmp_path: Path, count_sent: Any) -> None:
+def test_document_is_true(
+    service: Service, whole: bool, seed: int, tmp_path: Path, count_sent: CountSent
+) -> None:
     """Every answer to good and bad requests has a documented status, type, header and body."""
-    only = ('--include-path-regex', '^/v1/')
+    options = ('--include-path-regex', '^/v1/', '--seed', str(seed))
     examples = WHOLE if whole else BOUNDED
-    report = run_schemathesis(service, {}, examples, tmp_path, *only, config=CONFIG)
+    report = run_schemathesis(service, {}, examples, tmp_path, *options, config=CONFIG)
     assert report['operations']['tested'] == report['operations']['selected'] > 0
     assert not report['failures']
     assert not report['errors']

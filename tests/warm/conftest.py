@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,16 +57,8 @@ def stock(cold: auto.PulumiCommand, shared_warm: WarmPulumi) -> auto.PulumiComma
 
 
 @pytest.fixture
-def chance(whole: bool, record_property: Callable[[str, object], None]) -> random.Random:
-    """What a test leaves to chance; the printed seed, given as FAULT_SEED, does it again.
-
-    The bounded form takes the same each time: a change is judged by itself, and `make faults`
-    looks for what is new.
-    """
-    by_default = random.SystemRandom().randrange(2**32) if whole else 1
-    seed = int(os.environ.get('FAULT_SEED', by_default))
-    print(f'FAULT_SEED={seed}')
-    record_property('notes', f'seed {seed}')
+def chance(seed: int) -> random.Random:
+    """What a test leaves to chance."""
     return random.Random(seed)
 
 

@@ -133,12 +133,12 @@ MIXED_COMMANDS = 1000
 
 @pytest.mark.slow
 def test_a_thousand_mixed_commands(
-    warm: WarmPulumi, cold: auto.PulumiCommand, twins: tuple[Project, Project]
+    warm: WarmPulumi,
+    cold: auto.PulumiCommand,
+    twins: tuple[Project, Project],
+    chance: random.Random,
 ) -> None:
     """A random mix of success, program error, cancel and bad arguments answers as the CLI does."""
-    seed = int(os.environ.get('WARM_SEED', random.randrange(1 << 32)))
-    print(f'WARM_SEED={seed}')
-    choose = random.Random(seed)
     ours, theirs = twins
     ours.stack(warm)
     theirs.stack(cold)
@@ -148,7 +148,7 @@ def test_a_thousand_mixed_commands(
         lambda: _cancelled(warm, ours),
     ]
     for _ in itertools.repeat(None, MIXED_COMMANDS):
-        choose.choice(mixed)()
+        chance.choice(mixed)()
     assert ours.locks() == []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from tests.faults.lasting import lasting
 from tests.infra.command import Command
 from tests.infra.process import at_terminal
 from tests.platform import TOKEN, Client
+from tests.ports import free_port
 from tests.service import Service, serving
 
 API_TOKEN = secrets.token_urlsafe(32)
@@ -32,13 +32,6 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def infra(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """The command line in this process."""
     return Command(Surroundings(), capfd, monkeypatch)
-
-
-def free_port() -> str:
-    """Return a port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(('127.0.0.1', 0))
-        return str(one.getsockname()[1])
 
 
 def test_killed_in_mid_wait(tmp_path: Path) -> None:
