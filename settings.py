@@ -124,6 +124,9 @@ class Settings:
     migration_folders: str = _setting(
         'MIGRATION_FOLDERS', '', 'Folders, with commas, of the SQLite files of migrations.'
     )
+    public_url: str = _setting(
+        'PUBLIC_URL', '', 'URL at which others reach the service, as `https://infra.example.com`.'
+    )
     org: str = _setting('PULUMI_ORG', 'organization', 'Organisation of the stacks.')
     backend_url: str = _setting(
         'PULUMI_BACKEND_URL', '', 'Any Pulumi backend; empty: the embedded one.', secret=True
@@ -190,6 +193,11 @@ class Settings:
         for name in SECONDS:
             value = getattr(self, name)
             _check(0 < value <= DAY, name.upper(), 'a number of seconds above 0, at most a day')
+        _check(
+            _is_public(self.public_url),
+            'PUBLIC_URL',
+            'empty, or https://host, without a user in it and without a slash at its end',
+        )
         for name in ('default_ttl', 'max_ttl', 'run_retention', 'drift_check'):
             _check_duration(name.upper(), getattr(self, name))
         if self.default_ttl and self.max_ttl:
@@ -331,6 +339,10 @@ def _is_http(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ('http', 'https') and bool(parts.hostname) and '@' not in parts.netloc
+
+
+def _is_public(url: str) -> bool:
+    return not url or (_is_http(url) and not url.endswith('/'))
 
 
 def _check_duration(variable: str, text: str) -> None:

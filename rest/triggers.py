@@ -21,13 +21,18 @@ class Hook:
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, source: str) -> None:
         headers = {name.lower(): value for name, value in req.headers.items()}
-        found, note = self._triggers.receive(source, Call(headers, read_raw(req)))
+        call = Call(headers, read_raw(req))
+        resp.cache_control = ['no-store']
+        message = self._triggers.talk(source, call)
+        if message is not None:
+            resp.media = message
+            return
+        found, note = self._triggers.receive(source, call)
         names = ('id', 'rule', 'outcome', 'reason')
         events = [{name: getattr(each, name) for name in names} for each in found]
         resp.media = {'events': events, 'note': note}
         is_left = any(each.outcome == RECEIVED for each in found)
         resp.status = HTTPStatus.ACCEPTED if is_left else HTTPStatus.OK
-        resp.cache_control = ['no-store']
 
 
 class Events:

@@ -32,6 +32,9 @@ class FakeTriggers(Triggers):
         self.found.append(event(len(self.found)))
         return self.found[-1:], ''
 
+    def talk(self, source: str, call: Call) -> None:
+        return None
+
     def events(
         self, caller: Caller, where: EventFilter, limit: int, cursor: str | None
     ) -> Page[TriggerEvent]:

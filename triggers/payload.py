@@ -26,7 +26,9 @@ def parse(body: bytes) -> dict[str, Any]:
         found = json.loads(body.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise MalformedError('The body is no JSON.') from None
-    return mapping(found, 'The body')
+    if not isinstance(found, dict):
+        raise MalformedError('The body must be an object.')
+    return found
 
 
 def mapping(value: Any, what: str) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def _stored(
 
 def _source(rules: Rules, name: str) -> Source:
     source = rules.sources.get(name)
-    if source is None:
+    if source is None or source.kind not in KINDS:
         raise UnknownSourceError('There is no source of this name.')
     return source
 

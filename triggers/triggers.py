@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
 from settings import Settings
 from stacks import cursors, permissions
@@ -15,11 +17,16 @@ from stacks.records import Caller, Page
 from stacks.running.waiting import Bell
 from triggers import receiving
 from triggers.acting import Actor, Principals
+from triggers.chat.kinds import CHATS
+from triggers.chat.replying import Post, Replier, post
+from triggers.chat.said import Press
+from triggers.chat.talking import Talker
 from triggers.deciding import Decider
 from triggers.event import Call
 from triggers.records import RECEIVED, EventFilter, TriggerEvent
 from triggers.rules.file import RulesFile
 from triggers.rules.reading import RuleFlaw, RulesError, read
+from triggers.rules.rule import Rules
 from triggers.store import events, turn
 from triggers.working import Worker
 
@@ -42,12 +49,15 @@ class Triggers:
         records: Callable[[], Records],
         bell: Bell,
         principals: Principals,
+        *,
+        send: Post = post,
     ) -> None:
         """Take what it works with.
 
         records: returns the records, or raises UnavailableError as long as they are not open.
         bell: rings when something has happened; is rung when something was received or queued.
         principals: returns who somebody of a name is; None for nobody.
+        send: tells something in a chat.
 
         Raises SettingsError when the file of rules cannot be used.
         """
@@ -56,14 +66,20 @@ class Triggers:
         self._records = records
         self._bell = bell
         self._principals = principals
+        self._send = send
         self._file = RulesFile(settings.triggers_file, self._is_principal)
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name='triggers', daemon=True)
+        # Apart, as a chat that does not answer must not keep alerts waiting.
+        self._threads = [
+            threading.Thread(target=self._run, args=[make], name=name, daemon=True)
+            for name, make in (('triggers', self._worker), ('replies', self._replier))
+        ]
 
     def start(self) -> None:
         """Begin to decide, where there are rules."""
         if self._file.is_there:
-            self._thread.start()
+            for thread in self._threads:
+                thread.start()
 
     def drain(self) -> None:
         """Decide nothing more; for signal handlers."""
@@ -72,9 +88,10 @@ class Triggers:
     def close(self) -> None:
         """End; what is not decided is left to the next service."""
         self.drain()
-        if self._thread.ident is not None:
-            self._bell.ring()
-            self._thread.join()
+        self._bell.ring()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
 
     def receive(self, source: str, call: Call) -> tuple[list[TriggerEvent], str]:
         """Store what a call tells; return that, and what its sender should know.
@@ -86,6 +103,25 @@ class Triggers:
         found = receiving.store(self._records().database, rules, source, delivery)
         self._bell.ring()
         return found, delivery.note
+
+    def talk(self, source: str, call: Call) -> dict[str, Any] | None:
+        """Do what somebody in a chat asks for; return the answer, None where it is no chat.
+
+        Raises CallError.
+        """
+        rules = self._file.current()
+        found = rules.sources.get(source)
+        if found is None or found.kind not in CHATS:
+            return None
+        chat = CHATS[found.kind]
+        chat.verify(call, found, time.time())
+        said = chat.read(call, found)
+        talker = Talker(self._settings, self._catalogue, self._records(), self._principals)
+        message, _ = talker.answer(rules, found, said)
+        self._bell.ring()
+        if isinstance(said, Press):
+            return chat.pressed(message)
+        return chat.render(message, found)
 
     def events(
         self, caller: Caller, where: EventFilter, limit: int, cursor: str | None
@@ -142,19 +178,28 @@ class Triggers:
     def _decider(self, records: Records) -> Decider:
         return Decider(Actor(self._settings, self._catalogue, records.vault, self._principals))
 
-    def _run(self) -> None:
-        worker: Worker | None = None
+    def _worker(self, records: Records) -> Callable[[Rules], object]:
+        worker = Worker(self._settings, records.database, self._decider(records))
+
+        def work(rules: Rules) -> None:
+            if worker.work(rules, self._ending.is_set):
+                self._bell.ring()
+
+        return work
+
+    def _replier(self, records: Records) -> Callable[[Rules], object]:
+        return Replier(self._settings, records, self._send).work
+
+    def _run(self, make: Callable[[Records], Callable[[Rules], object]]) -> None:
+        work: Callable[[Rules], object] | None = None
         while not self._ending.is_set():
             heard = self._bell.rings
             try:
-                if worker is None:
-                    records = self._records()
-                    worker = Worker(self._settings, records.database, self._decider(records))
-                if worker.work(self._file.current(), self._ending.is_set):
-                    self._bell.ring()
+                work = work or make(self._records())
+                work(self._file.current())
             except UnavailableError as error:
-                logger.warning('calls wait to be decided: %s', error)
+                logger.warning('calls wait: %s', error)
             except Exception:
                 # The thread must not end: there is no other one in its place.
-                logger.exception('a defect in what decides of calls')
+                logger.exception('a defect in what comes of calls')
             self._bell.wait(heard, POLL)

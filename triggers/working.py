@@ -23,7 +23,7 @@ from triggers.deciding import Decider
 from triggers.decision import Decision
 from triggers.records import FAILED
 from triggers.rules.rule import Rules
-from triggers.store import episodes, events, turn
+from triggers.store import chat, episodes, events, turn
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +120,7 @@ class Worker:
         with self._database.writing() as connection:
             events.remove_old(connection, before, now() - KEYS_KEPT)
             episodes.remove_old(connection, before)
+            chat.remove_old(connection)
 
 
 def _told(row: Row, status: str, decision: Decision) -> bool:

@@ -16,8 +16,6 @@ LOOPBACK_NAMES = {'localhost', '127.0.0.1', '::1'}
 # What a load balancer or an orchestrator asks without a token.
 OPEN_PATHS = {'/healthz', '/readyz'}
 
-# A body of any other method means nothing: the routes know whether they serve that method at all.
-REFUSED = {*bodies.METHODS, 'GET', 'HEAD'}
 HOST = re.compile(r'(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]+))(?::\d+)?')
 
 HEADERS = {
@@ -93,7 +91,8 @@ def _refuse_body(req: falcon.Request) -> None:
     """Raise falcon.HTTPError for a body that is not collected (see web/connections.py)."""
     is_in_chunks = req.get_header('Transfer-Encoding')
     if not bodies.is_taken(req.method, req.path):
-        if req.method in REFUSED and (is_in_chunks or req.content_length):
+        is_there = is_in_chunks or req.content_length
+        if is_there and bodies.is_refused(req.method, req.path):
             raise falcon.HTTPContentTooLarge(description='This request takes no body.')
     elif is_in_chunks:
         detail = 'The body needs a Content-Length in place of a Transfer-Encoding.'

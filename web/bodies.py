@@ -19,6 +19,8 @@ MAX_BODY = 64 * 1024
 MAX_CONTENT = 8 * 1024 * 1024
 TAKES_CONTENT = re.compile('/sites(/.*)?|/v1/stacks(/[^/]*/runs)?')
 METHODS = {'PATCH', 'POST', 'PUT'}
+# Where nothing else is served: what another method carries there is not even looked at.
+ONLY_POSTED = re.compile(f'/*{hooks.PATH}/[^/]+|/*/v1/triggers/(check|test)')
 FORM = 'application/x-www-form-urlencoded'
 MAX_FIELDS = 1000
 # Far from what Python's stack can bear, wherever a value is walked through.
@@ -32,6 +34,12 @@ def is_taken(method: str, path: str) -> bool:
     if pages.is_page(path):
         return method == 'POST'
     return method in METHODS and (path.startswith(('/v1/', '/sites/')) or path == '/sites')
+
+
+def is_refused(method: str, path: str) -> bool:
+    """Tell whether a body is what is wrong with a request, and not its method."""
+    # Of any other, the routes know whether they serve that method at all.
+    return method in {*METHODS, 'GET', 'HEAD'} and not ONLY_POSTED.fullmatch(path)
 
 
 def most(path: str) -> int:

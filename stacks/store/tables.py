@@ -242,15 +242,16 @@ trigger_approvals = sa.Table(
     sa.Column('decided_by', sa.String(60)),
 )
 
-# What is still to be told in a chat: how a run has ended.
+# What is still to be told in a chat: a message, or how a run has ended.
 # address: as above. operation: what the end of a preview asks for; empty: nothing.
 trigger_replies = sa.Table(
     'trigger_replies',
     metadata,
     sa.Column('number', sa.Integer, primary_key=True),
     sa.Column('source', sa.String(60), nullable=False),
-    sa.Column('run_id', sa.String(40), nullable=False, index=True),
-    sa.Column('operation', sa.String(16), nullable=False),
+    sa.Column('message', sa.JSON(none_as_null=True)),
+    sa.Column('run_id', sa.String(40), index=True),
+    sa.Column('operation', sa.String(16), nullable=False, default=''),
     sa.Column('asked_by', sa.String(60), nullable=False),
     sa.Column('address', sa.Text, nullable=False),
     sa.Column('attempts', sa.Integer, nullable=False, default=0),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +18,9 @@ import requests
 
 from tests import processes
 from tests.doers import await_that
+from tests.paths import ROOT
 from tests.platform import Client, Site, platform
-from tests.triggers import TOKEN, alert
+from tests.triggers import TOKEN, WHSEC, alert
 
 RULES = """
 [source.am]
@@ -35,6 +40,9 @@ on_resolved = "restore"
 resolve_delay = "1s"
 dry_run = false
 """
+
+TOML = re.compile(r'^```toml\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+BASH = re.compile(r'^```bash\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope='module')
@@ -170,3 +178,37 @@ def test_answered_in_time(site: Site) -> None:
     before = time.monotonic()
     assert call(site, alert(app='quick')).status_code == 202
     assert time.monotonic() - before < 5
+
+
+def test_documented(tmp_path: Path) -> None:
+    """The rules and the lines of docs/triggers.md can be used as they stand."""
+    document = (ROOT / 'docs' / 'triggers.md').read_text()
+    secrets = dict.fromkeys(re.findall('secret_env = "(.*)"', document), TOKEN)
+    secrets['DEPLOYS_SECRET'] = WHSEC
+    (tmp_path / 'alertmanager.token').write_text(TOKEN)
+    blocks = [
+        each.replace('/etc/infra/', f'{tmp_path}/')
+        for each in TOML.findall(document)
+        # Shown twice: with the rule that is for it, and where its sender is.
+        if not each.startswith('[source.alertmanager]') or '[[rule]]' in each
+    ]
+    (tmp_path / 'rules.toml').write_text('\n'.join(blocks))
+    body = alert(alertname='TrafficSpike', app='shop')
+    (tmp_path / 'alert.json').write_text(json.dumps(body))
+    settings = {'TRIGGERS_FILE': str(tmp_path / 'rules.toml'), **secrets}
+    with platform(tmp_path, **settings) as site:
+        script = '\n'.join(BASH.findall(document)).replace('localhost:8000', site.service.url)
+        path = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
+        done = subprocess.run(
+            ['bash', '-euo', 'pipefail', '-c', script],
+            cwd=tmp_path,
+            env={**os.environ, 'PATH': path, 'INFRA_URL': site.service.url},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert 'rules.toml can be used' in done.stderr
+        assert 'length 0 → 12 (at most 24)' in done.stdout
+        site.client.done({'id': decided(site.client, 'started')['run']})

@@ -8,6 +8,7 @@ import pytest
 
 from portal import rendering
 from stacks.requests import End, NewMigration, StackFilter
+from tests.fake_triggers import add_some
 from tests.portal_client import Browser, Page, run_of
 from tests.rest_client import make_platform
 from web.tokens import LOCAL, digest
@@ -31,6 +32,7 @@ def test_empty(browser: Browser) -> None:
     """Where there is nothing yet, each page says so, and leads on."""
     assert 'No stacks yet' in browser.page('/stacks').text
     assert 'No runs yet' in browser.page('/runs').text
+    assert 'No calls from elsewhere yet' in browser.page('/triggers').text
     assert '/portal/programs/token/new' in [each['href'] for each in browser.page().all('a')]
 
 
@@ -399,3 +401,24 @@ def test_further_slashes(tmp_path: Path, slashes: str) -> None:
     open_to_all = Browser(make_platform(tmp_path / 'other'))
     headers = {'Sec-Fetch-Site': 'cross-site'}
     assert open_to_all.simulate_post(f'{slashes}portal/logout', headers=headers).status_code == 403
+
+
+def test_triggers(browser: Browser) -> None:
+    """What calls told and what came of it is listed, filtered, and leads to stacks and runs."""
+    add_some(browser.triggers, range(4))
+    page = browser.page('/triggers')
+    links = [each['href'] for each in page.all('a')]
+    assert {'/portal/runs/run_0002', '/portal/stacks/web'} <= set(links)
+    assert 'https://prometheus.example/graph' in links
+    assert 'size 1 → 2' in page.text
+    assert len(browser.page('/triggers?outcome=started').all('tr')) == 3
+    assert 'No event matches' in browser.page('/triggers?rule=none&outcome=nonsense').text
+
+
+def test_triggers_in_parts(browser: Browser) -> None:
+    """A long list of events comes in parts, which keep its filter."""
+    add_some(browser.triggers, range(0, 240, 2))
+    page = browser.page('/triggers?source=am')
+    [more] = [each['href'] for each in page.all('a') if each.get('rel') == 'next']
+    assert 'source=am' in more
+    assert 'First part' in browser.page(f'/triggers{more}').text

@@ -12,6 +12,7 @@ import tomli
 
 import durations
 from stacks import flaws
+from triggers.chat.kinds import CHATS
 from triggers.rules import schema, templates
 from triggers.rules.lines import Path, line_of
 from triggers.rules.rule import HOLD, RESTORE, STEP_DOWN, Link, Rule, Rules, Scale
@@ -91,12 +92,14 @@ class _Reader:
             path: Path = ('source', name)
             if not templates.IN_NAME.fullmatch(name):
                 self._wrong(path, f'must be {templates.WORDS["name"]}')
-            kind = KINDS.get(str(given.get('kind')))
+            named = str(given.get('kind'))
+            kind = KINDS.get(named) or CHATS.get(named)
             if kind is None:
-                self._wrong((*path, 'kind'), f'must be one of {", ".join(KINDS)}')
+                self._wrong((*path, 'kind'), f'must be one of {", ".join([*KINDS, *CHATS])}')
                 continue
             names = (*kind.options, *kind.required)
-            options = {each: schema.TEXT for each in (*schema.SECRETS, *names)}
+            options = {each: schema.TEXT for each in schema.SECRETS}
+            options |= {each: schema.OPTIONS.get(each, schema.TEXT) for each in names}
             required = ['kind', *kind.required]
             if not self._fits(schema.table(required, kind=schema.TEXT, **options), given, path):
                 continue
@@ -206,5 +209,6 @@ class _Reader:
         """Return a path for people: a rule by its id, where it has one."""
         if len(path) > 1 and path[0] == 'rule' and isinstance(path[1], int):
             id = self._said['rule'][path[1]].get('id')
-            path = ('rule', id if isinstance(id, str) else path[1] + 1, *path[2:])
+            is_name = isinstance(id, str) and templates.IN_NAME.fullmatch(id)
+            path = ('rule', id if is_name else path[1] + 1, *path[2:])
         return '.'.join(map(str, path))

@@ -75,3 +75,10 @@ LINK = table(
     ['source', 'team', 'user', 'principal'], source=ID, team=TEXT, user=TEXT, principal=PRINCIPAL
 )
 SECRETS = ('secret_env', 'secret_file', 'previous_secret_env', 'previous_secret_file')
+# Of sources, where not any text will do.
+URL: Schema = {'type': 'string', 'pattern': '^https?://[^@/?#]+(/[^?#]*)?$', 'maxLength': 500}
+OPTIONS: dict[str, Schema] = {
+    'url': URL,
+    'callback': URL,
+    'approver': {'enum': ['any', 'other']},
+}

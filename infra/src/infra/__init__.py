@@ -23,10 +23,12 @@ from infra.records import (
     MoveProgress,
     Program,
     Resource,
+    RuleFlaw,
     Run,
     RunError,
     Stack,
     StackResource,
+    TriggerEvent,
 )
 from infra.version import __version__
 
@@ -47,11 +49,13 @@ __all__ = [
     'ProblemError',
     'Program',
     'Resource',
+    'RuleFlaw',
     'Run',
     'RunError',
     'SettingsError',
     'Stack',
     'StackResource',
+    'TriggerEvent',
     'UnavailableError',
     'UnreachableError',
     'WaitTimeoutError',

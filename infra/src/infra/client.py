@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -14,9 +15,11 @@ from infra.records import (
     LogPart,
     Migration,
     Program,
+    RuleFlaw,
     Run,
     Stack,
     StackResource,
+    TriggerEvent,
     objects,
 )
 from infra.transport import Request, Transport
@@ -361,6 +364,38 @@ class Client:
             if found.has_ended:
                 return found
             wait.rest()
+
+    def check_rules(self, rules: str) -> list[RuleFlaw]:
+        """Return what is wrong with a file of rules, in TOML; nothing where it can be used."""
+        said = self._transport.send(Request('POST', '/v1/triggers/check', body={'rules': rules}))
+        return [RuleFlaw.of(each) for each in objects(said, 'flaws')]
+
+    def test_call(
+        self, source: str, body: str, headers: Mapping[str, str] | None = None
+    ) -> list[TriggerEvent]:
+        """Return what would come of a recorded call; nothing is done.
+
+        headers: those that tell what it is about; it need not be signed.
+        """
+        given = {'source': source, 'body': body, 'headers': dict(headers or {})}
+        said = self._transport.send(Request('POST', '/v1/triggers/test', body=given))
+        return [TriggerEvent.of(each) for each in objects(said, 'items')]
+
+    def trigger_events(
+        self,
+        *,
+        source: str | None = None,
+        rule: str | None = None,
+        stack: str | None = None,
+        outcome: str | None = None,
+        limit: int | None = None,
+    ) -> list[TriggerEvent]:
+        """Return what calls told and what was decided, the newest first.
+
+        limit: how many at most; None: all.
+        """
+        query = {'source': source, 'rule': rule, 'stack': stack, 'outcome': outcome}
+        return list(islice(self._listed('/v1/triggers/events', query, TriggerEvent.of), limit))
 
     def _once(self, path: str, seconds: float, query: Mapping[str, int] | None = None) -> Json:
         """Return what is at a path, for a wait, which asks again itself."""

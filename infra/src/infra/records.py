@@ -356,6 +356,54 @@ class Migration:
 
 
 @dataclass(frozen=True)
+class TriggerEvent:
+    """What a call of another service told, and what was decided by a rule.
+
+    outcome: `started`, `waiting`, `skipped` and so on; reason: why.
+    run: the id of the run that came of it; None where none did.
+    """
+
+    id: str
+    source: str
+    rule: str
+    status: str
+    name: str
+    outcome: str
+    reason: str
+    stack: str
+    run: str | None
+    received_at: datetime
+    json: Json = _json()
+
+    @classmethod
+    def of(cls, said: Json) -> TriggerEvent:
+        """Return what the service says; raises AnswerError."""
+        names = ('id', 'source', 'rule', 'status', 'name', 'outcome', 'reason', 'stack')
+        return cls(
+            **{name: _get(said, name, str) for name in names},
+            run=_maybe(said, 'run', str),
+            received_at=_moment(_get(said, 'received_at', str)),
+            json=said,
+        )
+
+
+@dataclass(frozen=True)
+class RuleFlaw:
+    """What is wrong with a file of rules; field: where in it, as `rule.spike.scale`."""
+
+    line: int
+    field: str
+    detail: str
+    json: Json = _json()
+
+    @classmethod
+    def of(cls, said: Json) -> RuleFlaw:
+        """Return what the service says; raises AnswerError."""
+        field, detail = _get(said, 'field', str), _get(said, 'detail', str)
+        return cls(_get(said, 'line', int), field, detail, json=said)
+
+
+@dataclass(frozen=True)
 class LogPart:
     """Some of a run's log.
 

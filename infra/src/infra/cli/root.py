@@ -20,6 +20,7 @@ from infra.cli.commands import (
     programs,
     runs,
     stacks,
+    triggers,
     up,
 )
 from infra.cli.context import Context
@@ -50,6 +51,7 @@ for each in (
     *stacks.COMMANDS,
     *runs.COMMANDS,
     *migrating.COMMANDS,
+    *triggers.COMMANDS,
     *access.COMMANDS,
     *completion.COMMANDS,
 ):
