@@ -56,7 +56,7 @@ def monitoring(
         for each, port in zip((PROMETHEUS, ALERTMANAGER), ports, strict=True)
     }
     _lay_out(folder, {**places, **ours})
-    (folder / 'token').write_text(token)
+    (folder / 'token').write_text(f'{token}\n')
     with (
         _running(folder, _alertmanager(ours[ALERTMANAGER]), ours[ALERTMANAGER]),
         _running(folder, _prometheus(ours[PROMETHEUS]), ours[PROMETHEUS]),

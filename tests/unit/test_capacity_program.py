@@ -254,6 +254,13 @@ def test_numbers_of_workers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert fresh.number == 1
 
 
+def test_versions() -> None:
+    """The pool's packages are of the versions that the service has, so that both are raised."""
+    ours = (ROOT / 'requirements.txt').read_text().splitlines()
+    for each in (PROGRAM / 'requirements.txt').read_text().splitlines():
+        assert each in ours
+
+
 def test_folder_of_the_platform(tmp_path: Path) -> None:
     """A program that needs processes gets a folder that is the service's alone."""
     found = Servers(Settings(state_dir=tmp_path / 'state')).variables({'processes'}, print)
