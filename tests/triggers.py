@@ -7,9 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from stacks.moments import now
 from stacks.platform import Records
 from stacks.records import Caller
+from stacks.store.tables import trigger_episodes
 from tests.records import ANNA, OPERATOR, Site, vault
 from triggers.event import Call
 from triggers.records import EventFilter, TriggerEvent
@@ -98,6 +101,19 @@ class Trying:
             if run.ended_at is None:
                 self.site.change_run(run.id, state=state, ended_at=now())
                 self.site.change_stack(stack, state='ready', inputs=run.inputs)
+
+    def let_all_be_due(self) -> None:
+        """Have everything that waits for a moment be due now."""
+        table = trigger_episodes
+        with self.site.database.writing() as connection:
+            waits = table.c.due_at.is_not(None)
+            connection.execute(table.update().where(waits).values(due_at=now()))
+
+    def open_episodes(self) -> int:
+        """Return how many alerts go on."""
+        with self.site.database.reading() as connection:
+            query = sa.select(sa.func.count()).where(trigger_episodes.c.state != 'over')
+            return int(connection.execute(query).scalar_one())
 
     def size(self, stack: str = 'cap-shop') -> int:
         """Return the number that rules move."""

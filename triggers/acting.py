@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from settings import Settings
 from stacks.catalogue import Catalogue
 from stacks.errors import InvalidError, PlatformError, UnavailableError
+from stacks.moments import now
 from stacks.ordering import Ordering
-from stacks.records import DESTROY, UPDATE, Caller, Run
+from stacks.records import DESTROY, PREVIEW, UPDATE, Caller, Run
 from stacks.requests import NewRun, NewStack
 from stacks.store import runs, stacks
 from stacks.store.stacks import Row
@@ -22,6 +23,7 @@ from triggers.decision import Decision, skipped
 from triggers.records import REFUSED, STARTED, WAITING
 from triggers.rules import templates
 from triggers.rules.rule import Rule, Scale
+from triggers.store import chat
 
 Principals = Callable[[str], Caller | None]
 
@@ -55,6 +57,7 @@ class Actor:
         self, settings: Settings, catalogue: Catalogue, vault: Vault, principals: Principals
     ) -> None:
         self._ordering = Ordering(settings, catalogue, vault)
+        self._vault = vault
         self._principals = principals
 
     def step(self, connection: sa.Connection, rule: Rule, wanted: Wish) -> Decision:
@@ -78,10 +81,10 @@ class Actor:
     def move(
         self, connection: sa.Connection, rule: Rule, stack: Row, target: tuple[int, int]
     ) -> Decision:
-        """Have the number of a stack be another one; target: from where, and where to."""
+        """Have the number of a stack go back; target: from where, and where to."""
         wanted = Wish(stack.name, {}, False)
         spent = limits.spent(connection, rule, stack.name)
-        return spent or self._ordered(connection, rule, wanted, stack, target)
+        return spent or self._ordered(connection, rule, wanted, stack, target, is_back=True)
 
     def destroy(self, connection: sa.Connection, rule: Rule, stack: Row) -> Decision:
         """Have a stack destroyed."""
@@ -131,6 +134,8 @@ class Actor:
         wanted: Wish,
         stack: Row | None,
         target: tuple[int, int] | None = None,
+        *,
+        is_back: bool = False,
     ) -> Decision:
         """Queue the run that makes a stack, or changes it."""
         inputs = dict(wanted.inputs)
@@ -141,15 +146,29 @@ class Actor:
             moved = {'input': rule.scale.input, 'from': target[0], 'to': target[1]}
             words = f'{rule.scale.input} {target[0]} → {target[1]} (at most {rule.scale.most})'
         reason = _reason(rule)
+        is_asked = rule.approval is not None and not is_back
 
         def begin(caller: Caller) -> Run:
             if stack is None:
-                new = NewStack(rule.program, wanted.stack, inputs, reason=reason)
+                new = NewStack(rule.program, wanted.stack, inputs, preview=is_asked, reason=reason)
                 return self._ordering.create(connection, caller, new)
-            request = NewRun(UPDATE, inputs, queue=True, reason=reason)
+            operation = PREVIEW if is_asked else UPDATE
+            request = NewRun(operation, inputs, queue=True, reason=reason)
             return self._ordering.start(connection, caller, wanted.stack, request, '')
 
-        return self._begun(rule, wanted.stack, words, begin, moved)
+        found = self._begun(rule, wanted.stack, words, begin, moved)
+        if is_asked and found.outcome == STARTED:
+            return self._asked(connection, rule, found)
+        return found
+
+    def _asked(self, connection: sa.Connection, rule: Rule, begun: Decision) -> Decision:
+        """Have somebody in a chat be asked, once the preview has ended."""
+        assert rule.approval is not None
+        to = {'source': rule.approval.name, 'address': self._vault.encrypt(rule.approval.webhook)}
+        what = {'run_id': begun.run_id, 'operation': UPDATE, 'asked_by': f'rule {rule.id}'}
+        chat.tell(connection, {**to, **what})
+        words = f'{begun.reason}: somebody in {rule.approval.name} must agree.'
+        return replace(begun, outcome=WAITING, reason=words, due_at=now() + chat.TAKEN)
 
     def _begun(
         self,

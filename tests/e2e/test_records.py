@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from standardwebhooks import Webhook
 
 from stacks.errors import ConflictError
 from stacks.records import Run
@@ -24,6 +26,7 @@ from tests.doers import Doer, FakeOperator, await_that
 from tests.postgres import Database as Server
 from tests.postgres import postgres
 from tests.records import ANNA, Site, order
+from tests.triggers import WHSEC, Trying, alert
 
 KEY = Key('mine', 'fingerprint')
 CALLERS = 20
@@ -232,3 +235,40 @@ def test_shared(site: Site) -> None:
     """Such records are shared by hosts."""
     assert isinstance(site.database, Database)
     assert site.database.is_shared
+
+
+def test_calls_at_once(connect: Callable[[], Site]) -> None:
+    """Services that receive and decide at once have an alert move its stack once."""
+    sites = [connect() for _ in range(3)]
+    services = [Trying(each) for each in sites]
+    with ThreadPoolExecutor(12) as pool:
+        received = [pool.submit(each.receive, alert()) for each in services * 10]
+        decided = [pool.submit(each.work) for each in services * 2]
+        for call in received:
+            call.result()
+        for look in decided:
+            look.result()
+    services[0].work()
+    outcomes = services[0].outcomes()
+    assert sorted(outcomes) == ['renewed'] * 29 + ['started']
+    assert len(sites[0].runs('cap-shop')) == 1
+
+
+def test_same_delivery_at_once(connect: Callable[[], Site]) -> None:
+    """The same delivery to several services at once is one."""
+    secret = WHSEC
+    services = [Trying(each) for each in (connect(), connect())]
+    for each in services:
+        each.secret.write_text(secret)
+        each.write('[source.am]\nkind = "standard"\nsecret_file = "{secret}"\n')
+    body = b'{"type": "deploy.done"}'
+    moment = datetime.now(timezone.utc)
+    headers = {
+        'webhook_id': 'msg_1',
+        'webhook_timestamp': str(int(moment.timestamp())),
+        'webhook_signature': Webhook(secret).sign('msg_1', moment, body.decode()),
+    }
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(each.receive, body, **headers) for each in services * 8]
+        outcomes = [each.result()[0].outcome for each in calls]
+    assert sorted(outcomes) == ['repeated'] * 15 + ['unmatched']

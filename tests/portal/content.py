@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import requests
+
 from tests.doers import await_that
 from tests.platform import Site, inputs
 from tests.portal.serving import HOSTILE
+from tests.triggers import TOKEN, alert
 
 # As long as a name may be.
 LONG = 'a-name-that-is-as-long-as-names-of-stacks-may-be-in-all-x60x'
@@ -29,6 +32,7 @@ def fill(site: Site) -> Iterator[None]:
     (site.files / 'stack.guarded-a').write_text('changed outside')
     client.done(client.start('guarded', 'refresh'))
     client.call('PATCH', '/stacks/guarded', json={'protected': True}).raise_for_status()
+    call(site)
     slow = site.files / 'slow'
     slow.touch()
     try:
@@ -38,6 +42,19 @@ def fill(site: Site) -> Iterator[None]:
     finally:
         slow.unlink()
         client.done(run)
+
+
+def call(site: Site) -> None:
+    """Have calls from elsewhere be there, one of which a rule is for."""
+    for name in ('Tried', f'{HOSTILE} {"of many words " * 20}'):
+        answer = requests.post(
+            f'{site.service.url}/v1/hooks/alerts',
+            json=alert(alertname=name),
+            headers={'Authorization': f'Bearer {TOKEN}'},
+            timeout=10,
+        )
+        answer.raise_for_status()
+    await_that(lambda: not site.client.get('/triggers/events?outcome=received')['items'])
 
 
 def pages(site: Site) -> dict[str, str]:
@@ -65,6 +82,8 @@ def pages(site: Site) -> dict[str, str]:
         'run-broken': f'/runs/{runs["broken"]}',
         'run-busy': f'/runs/{runs["busy"]}',
         'preview': f'/runs/{runs[LONG]}',
+        'triggers': '/triggers',
+        'triggers-empty': '/triggers?rule=there-is-none',
         'not-found': '/stacks/there-is-none',
     }
     return {name: f'/portal{path}' for name, path in below.items()}

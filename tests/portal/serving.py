@@ -9,11 +9,26 @@ from pathlib import Path
 
 from tests.paths import ROOT
 from tests.platform import Site, lay_out, platform
+from tests.triggers import TOKEN
 from web.tokens import digest
 
 # Of people by their names, each with a role.
 ROLES = {'rita': 'reader', 'ulla': 'user', 'uwe': 'user', 'olaf': 'operator'}
 HOSTILE = """</pre><script>alert('h')</script><img src=x onerror="alert(1)">&amp;{{ 7 * 7 }}"'`"""
+RULES = """
+[source.alerts]
+kind = "alertmanager"
+secret_env = "CALLS_TOKEN"
+
+[[rule]]
+id = "as-long-as-the-id-of-a-rule-may-be-x40xx"
+source = "alerts"
+run_as = "local"
+match = { alertname = "Tried" }
+program = "passwords"
+stack = "tried"
+inputs = { accounts = ["ann"] }
+"""
 
 
 @contextmanager
@@ -21,7 +36,10 @@ def portal(folder: Path, token: str = '', **settings: str) -> Iterator[Site]:
     """Serve the catalogue, the program of files and the awkward one; wait until that is up."""
     lay_out(folder)
     (folder / 'programs' / 'awkward').symlink_to(ROOT / 'tests' / 'programs' / 'awkward')
-    with platform(folder, token=token, **settings) as site:
+    rules = folder / 'rules.toml'
+    rules.write_text(RULES if not token else '')
+    calls = {'TRIGGERS_FILE': str(rules), 'CALLS_TOKEN': TOKEN}
+    with platform(folder, token=token, **calls, **settings) as site:
         yield site
 
 

@@ -16,7 +16,7 @@ from stacks import programs
 from stacks.moments import now
 from stacks.store.tables import trigger_approvals, trigger_replies
 from tests.records import ANNA, Site, order
-from tests.triggers import TOKEN, Trying
+from tests.triggers import RULE, TOKEN, Trying, alert
 from triggers.chat import slack
 from triggers.chat.replying import Replier
 from triggers.errors import ForgedError, MalformedError
@@ -140,10 +140,10 @@ def make(chatting: Chatting) -> None:
     chatting.site.change_stack('web', state='ready')
 
 
-def end(chatting: Chatting, **changes: int) -> None:
-    """Have the last run of the stack succeed."""
-    run = chatting.site.runs('web')[-1]
-    based_on = chatting.site.stack('web').changed_by
+def end(chatting: Chatting, stack: str = 'web', **changes: int) -> None:
+    """Have the last run of a stack succeed."""
+    run = chatting.site.runs(stack)[-1]
+    based_on = chatting.site.stack(stack).changed_by
     program = chatting.site.catalogue.program('token')
     assert program
     chatting.site.change_run(
@@ -439,3 +439,53 @@ def test_mattermost_forged(chatting: Chatting) -> None:
         chatting.triggers.talk('mm', Call({'authorization': 'Token wrong'}, fields.encode()))
     with pytest.raises(MalformedError):
         mattermost(chatting, 'status', response_url='https://evil.example/hooks/x')
+
+
+ALERTS = """
+[source.am]
+kind = "alertmanager"
+secret_file = "{secret}"
+""" + RULE.replace('dry_run = false', 'dry_run = false\napproval = "slack"')
+HOOK = 'https://hooks.slack.com/services/T1/B1/planted'
+
+
+@pytest.fixture
+def asking(site: Site) -> Chatting:
+    """A rule of alerts for which somebody in Slack must agree."""
+    hook = site.settings.state_dir / 'hook'
+    hook.write_text(HOOK)
+    chatting = Chatting(site, f'webhook_file = "{hook}"')
+    chatting.write(RULES + ALERTS.replace('{more}', ''), f'webhook_file = "{hook}"')
+    inputs = {'team': 'shop', 'key': '12345', 'size': 1}
+    run = site.platform.create(ANNA, order('cap-shop', inputs=inputs))
+    site.change_run(run.id, state='succeeded', ended_at=now())
+    site.change_stack('cap-shop', state='ready')
+    return chatting
+
+
+def test_alert_that_asks(asking: Chatting) -> None:
+    """A rule may only preview; who agrees has it done, and in the end it goes back by itself."""
+    found = asking.told(alert())
+    assert (found.outcome, 'somebody in slack must agree' in found.reason) == ('waiting', True)
+    assert asking.told(alert()).outcome == 'renewed'
+    end(asking, 'cap-shop', update=1)
+    [message] = asking.reply()
+    assert asking.sent[0][0] == HOOK
+    assert 'asked for by rule spike' in message['text']
+    asking.press(message)
+    run = asking.site.runs('cap-shop')[-1]
+    assert (run.operation, run.caller, run.inputs['plain']['size']) == ('update', 'anna', 2)
+    end(asking, 'cap-shop', update=1)
+    asking.site.change_stack('cap-shop', inputs=run.inputs)
+    assert asking.told(alert('resolved')).target == {'input': 'size', 'from': 2, 'to': 1}
+
+
+def test_alert_that_is_over(asking: Chatting) -> None:
+    """What nobody has agreed to while it went on is not done after it."""
+    asking.told(alert())
+    end(asking, 'cap-shop', update=1)
+    [message] = asking.reply()
+    assert 'Nothing was done' in asking.told(alert('resolved')).reason
+    asking.press(message)
+    assert asking.site.runs('cap-shop')[-1].operation == 'preview'
+    assert 'is over' in asking.reply()[0]['text']

@@ -66,6 +66,7 @@ def test_read() -> None:
         ('dry_run = false', 'dry_run = "no"', (15, 'rule.spike.dry_run')),
         ('dry_run = false', 'cooldown = "soon"', (15, 'rule.spike.cooldown')),
         ('dry_run = false', 'quota = { runs = 1 }', (15, 'rule.spike.quota.runs')),
+        ('dry_run = false', 'approval = "am"', (15, 'rule.spike.approval')),
         ('kind = "alertmanager"', 'kind = "pager"', (2, 'source.am.kind')),
         ('kind = "alertmanager"', 'kind = "mattermost"', (1, 'source.am.url')),
         ('secret_env = "AM"', 'secret = "in clear"', (3, 'source.am.secret')),

@@ -18,12 +18,13 @@ from triggers.chat.parts import Message, escaped, quoted
 from triggers.chat.said import Press
 from triggers.records import REFUSED, SKIPPED, STARTED
 from triggers.sources.source import Source
-from triggers.store import chat
+from triggers.store import chat, episodes, events, turn
 
 # The option `approver`: anybody who may, or only somebody else than who has asked.
 OTHER = 'other'
 LONGEST_REASON = 60
 GONE = 'This button does not count any more. Ask again.'
+OVER = 'What this was for is over.'
 CHANGED = 'The stack, its inputs or its program have changed meanwhile. Ask again.'
 
 
@@ -53,6 +54,8 @@ class Approver:
         insist_on_role(caller, 'user')
         digest = self._digest(source, said, caller)
         with self._records.database.writing() as connection:
+            # What it is for may be decided to be over at the same moment.
+            turn.take(connection)
             row = chat.asked(connection, said.nonce)
             if row is None or row.source != source.name or row.expires_at <= now():
                 return Decided(Message(GONE), REFUSED, GONE)
@@ -65,7 +68,13 @@ class Approver:
                 and (caller.name == row.asked_by)
             ):
                 raise ForbiddenError('Somebody else must agree to what you ask for.')
+            episode = _episode(connection, row)
+            if episode is not None and episode.state != episodes.FIRING:
+                return Decided(Message(OVER), REFUSED, OVER, row.stack)
             decided = self._decided(connection, said, caller, row, digest)
+            if episode is not None and decided.run:
+                # From now on it has something to give back.
+                episodes.change(connection, episode.number, steps=episode.steps + 1, due_at=None)
             chat.decide(connection, row.id, caller.name)
             self._tell(connection, said, row, decided)
             return decided
@@ -120,3 +129,9 @@ class Approver:
             chat.tell(connection, {**to, 'address': sealed, 'message': message})
         if decided.run and self._records.vault.decrypt(sealed):
             chat.tell(connection, {**to, 'address': sealed, 'run_id': decided.run})
+
+
+def _episode(connection: sa.Connection, row: Row) -> Row | None:
+    """Return the alert for which a rule asks; None where a person does."""
+    event = events.of_run(connection, row.run_id) if row.run_id else None
+    return event and episodes.find(connection, event.source, event.rule, event.episode)

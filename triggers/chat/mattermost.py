@@ -90,4 +90,11 @@ def _is_json(call: Call) -> bool:
     return kind == 'application/json'
 
 
-CHAT = Chat(verify, read, render, pressed, ('url', 'callback', 'approver'), ('url', 'callback'))
+CHAT = Chat(
+    verify,
+    read,
+    render,
+    pressed,
+    ('url', 'callback', 'approver', 'webhook_env', 'webhook_file'),
+    ('url', 'callback'),
+)

@@ -86,4 +86,4 @@ def pressed(_: Message) -> dict[str, Any]:
     return {}
 
 
-CHAT = Chat(verify, read, render, pressed, ('url', 'approver'))
+CHAT = Chat(verify, read, render, pressed, ('url', 'approver', 'webhook_env', 'webhook_file'))

@@ -16,7 +16,7 @@ from triggers.chat.kinds import CHATS
 from triggers.rules import schema, templates
 from triggers.rules.lines import Path, line_of
 from triggers.rules.rule import HOLD, RESTORE, STEP_DOWN, Link, Rule, Rules, Scale
-from triggers.rules.secrets import SecretError, secrets_of
+from triggers.rules.secrets import SecretError, secrets_of, webhook_of
 from triggers.rules.templates import TemplateError
 from triggers.sources.kinds import KINDS
 from triggers.sources.source import Source
@@ -82,7 +82,7 @@ class _Reader:
         sources = dict(self._sources())
         return Rules(
             sources,
-            list(self._rules(set(self._said.get('source', {})))),
+            list(self._rules(set(self._said.get('source', {})), sources)),
             list(self._links(set(self._said.get('source', {})))),
             self._said.get('enabled', True),
         )
@@ -105,13 +105,14 @@ class _Reader:
                 continue
             try:
                 secrets = secrets_of(str(given['kind']), given, self._environ)
+                webhook = webhook_of(given, self._environ)
             except SecretError as error:
                 self._wrong((*path, error.key), str(error))
                 continue
             chosen = {each: given[each] for each in names if each in given}
-            yield name, Source(name, given['kind'], secrets, chosen)
+            yield name, Source(name, given['kind'], secrets, chosen, webhook)
 
-    def _rules(self, sources: set[str]) -> Iterator[Rule]:
+    def _rules(self, names: set[str], sources: Mapping[str, Source]) -> Iterator[Rule]:
         ids: set[str] = set()
         for number, given in enumerate(self._said.get('rule', [])):
             path: Path = ('rule', number)
@@ -120,11 +121,14 @@ class _Reader:
             if given['id'] in ids:
                 self._wrong((*path, 'id'), 'is the id of another rule')
             ids.add(given['id'])
-            self._insist_on_known(path, given, sources, 'run_as')
-            yield self._rule(given, path)
+            self._insist_on_known(path, given, names, 'run_as')
+            yield self._rule(given, path, sources)
 
-    def _rule(self, given: dict[str, Any], path: Path) -> Rule:
+    def _rule(self, given: dict[str, Any], path: Path, sources: Mapping[str, Source]) -> Rule:
         self._check_templates(given, path)
+        chat = sources.get(given.get('approval', ''))
+        if 'approval' in given and not (chat and chat.webhook):
+            self._wrong((*path, 'approval'), 'must be the name of a chat that has a webhook')
         on_resolved = given.get('on_resolved', HOLD)
         if on_resolved in (RESTORE, STEP_DOWN) and 'scale' not in given:
             self._wrong((*path, 'on_resolved'), f'{on_resolved} needs a scale')
@@ -140,6 +144,7 @@ class _Reader:
             },
             scale=self._scale(given['scale'], (*path, 'scale')) if 'scale' in given else None,
             on_resolved=on_resolved,
+            approval=chat,
             runs_per_hour=quota.get('runs_per_hour'),
             stacks=quota.get('stacks'),
             **{name: given[name] for name in ('id', 'source', 'run_as', 'program', 'stack')},

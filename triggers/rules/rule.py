@@ -51,6 +51,7 @@ class Rule:
     ttl: how long an alert counts after its last call. resolve_delay: how long it must be over.
     runs_per_hour, stacks: how many at most; None: as many as they are.
     breaker: after how many failures in a row it begins nothing more.
+    approval: the chat in which somebody must agree to a preview first; None: nobody must.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Rule:
     stacks: int | None = None
     breaker: int = MOST_FAILURES
     dry_run: bool = True
+    approval: Source | None = None
 
     def matches(self, source: str, labels: Mapping[str, str]) -> bool:
         """Tell whether it is for an event."""

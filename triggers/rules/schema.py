@@ -61,6 +61,7 @@ RULE = table(
     quota={'type': 'object'},
     breaker=COUNT,
     dry_run=BOOLEAN,
+    approval=ID,
 )
 SCALE = table(
     ['input', 'min', 'max'],
@@ -80,5 +81,7 @@ URL: Schema = {'type': 'string', 'pattern': '^https?://[^@/?#]+(/[^?#]*)?$', 'ma
 OPTIONS: dict[str, Schema] = {
     'url': URL,
     'callback': URL,
+    'webhook_env': TEXT,
+    'webhook_file': TEXT,
     'approver': {'enum': ['any', 'other']},
 }

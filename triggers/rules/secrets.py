@@ -10,6 +10,7 @@ from triggers.sources import standard
 
 SHORTEST = 16
 NAMES = ('secret', 'previous_secret')
+WEBHOOK = 'webhook'
 
 
 class SecretError(Exception):
@@ -31,9 +32,22 @@ def secrets_of(kind: str, given: Mapping[str, Any], environ: Mapping[str, str]) 
     return tuple(found)
 
 
+def webhook_of(given: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    """Return the URL of a chat that takes messages; empty without one.
+
+    Raises SecretError.
+    """
+    if not (keys := _keys(given, WEBHOOK)):
+        return ''
+    url = _value(given, WEBHOOK, environ)
+    if not url.startswith(('https://', 'http://')) or not url.isprintable() or ' ' in url:
+        raise SecretError(keys[0], 'must lead to a URL')
+    return url
+
+
 def files_of(given: Mapping[str, Any]) -> list[Path]:
     """Return the files that the secrets of a source are in."""
-    keys = (f'{name}_file' for name in NAMES)
+    keys = (f'{name}_file' for name in (*NAMES, WEBHOOK))
     return [Path(given[key]) for key in keys if isinstance(given.get(key), str)]
 
 
@@ -42,16 +56,8 @@ def _keys(given: Mapping[str, Any], name: str) -> list[str]:
 
 
 def _secret(kind: str, given: Mapping[str, Any], name: str, environ: Mapping[str, str]) -> str:
-    keys = _keys(given, name)
-    if len(keys) > 1:
-        raise SecretError(keys[0], f'and {keys[1]} are two: give one')
-    key = keys[0]
-    if key.endswith('_env'):
-        secret = environ.get(given[key], '').strip()
-        if not secret:
-            raise SecretError(key, f'is {given[key]}, which is not set in the environment')
-    else:
-        secret = _read(key, given[key])
+    secret = _value(given, name, environ)
+    key = _keys(given, name)[0]
     if len(secret) < SHORTEST or not secret.isascii() or not secret.isprintable():
         raise SecretError(key, f'must lead to {SHORTEST} or more printable ASCII characters')
     if kind == 'standard':
@@ -60,6 +66,19 @@ def _secret(kind: str, given: Mapping[str, Any], name: str, environ: Mapping[str
         except ValueError as error:
             raise SecretError(key, str(error)) from None
     return secret
+
+
+def _value(given: Mapping[str, Any], name: str, environ: Mapping[str, str]) -> str:
+    """Return what a variable or a file has."""
+    keys = _keys(given, name)
+    if len(keys) > 1:
+        raise SecretError(keys[0], f'and {keys[1]} are two: give one')
+    key = keys[0]
+    if key.endswith('_file'):
+        return _read(key, given[key])
+    if found := environ.get(given[key], '').strip():
+        return found
+    raise SecretError(key, f'is {given[key]}, which is not set in the environment')
 
 
 def _read(key: str, file: str) -> str:

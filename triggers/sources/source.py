@@ -14,12 +14,14 @@ class Source:
 
     secrets: the current one, and the one before it where that counts still.
     options: what else its kind needs, by name.
+    webhook: of a chat, the URL that takes messages of its own accord; empty without one.
     """
 
     name: str
     kind: str
     secrets: tuple[str, ...] = field(repr=False)
     options: Mapping[str, str] = field(default_factory=dict)
+    webhook: str = field(default='', repr=False)
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,12 @@ def page(
     return list(connection.execute(query))
 
 
+def of_run(connection: sa.Connection, run_id: str) -> Row | None:
+    """Return the event by which a rule has begun a run; None where none has."""
+    query = sa.select(events).where(events.c.run_id == run_id, events.c.rule != '')
+    return connection.execute(query.limit(1)).one_or_none()
+
+
 def last_runs(connection: sa.Connection, rule: str, stack: str, limit: int) -> list[Row]:
     """Return the last runs that a rule has begun on a stack, the newest first."""
     query = (
