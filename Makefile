@@ -11,7 +11,7 @@ SPREAD := --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder 
 WARM_FAULTS := $(addprefix tests/warm/test_,equality.py random_programs.py surroundings.py ends.py \
 	interrupts.py other_threads.py callbacks.py)
 
-.PHONY: serve test unit lint audit setup faults bench bench-quick pictures wheel
+.PHONY: serve test unit lint audit setup faults bench bench-quick spike pictures wheel
 
 serve:
 	$(PYTHON) -m setup serving
@@ -39,6 +39,11 @@ bench: setup
 # Within a minute: without the peer, growth and files.
 bench-quick: setup
 	$(BIN)/python -m bench --quick
+
+# What docs/capacity.md shows: a minute of load, its alert, and the workers that follow.
+spike: setup
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-bench.txt
+	$(BIN)/python -m bench.spike
 
 # What docs/portal/ shows of the portal.
 pictures: setup

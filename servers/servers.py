@@ -10,9 +10,9 @@ from servers.object_store import ObjectStore
 from settings import Settings
 from workspaces import environment
 
-OBJECT_STORE, POSTGRESQL = 'object-store', 'postgresql'
+OBJECT_STORE, POSTGRESQL, PROCESSES = 'object-store', 'postgresql', 'processes'
 # What a program can say that it needs.
-NEEDS = (OBJECT_STORE, POSTGRESQL)
+NEEDS = (OBJECT_STORE, POSTGRESQL, PROCESSES)
 
 
 class Servers:
@@ -25,6 +25,7 @@ class Servers:
         address, website = settings.object_store, settings.object_store_website
         self._object_store = ObjectStore(address, website, folder / OBJECT_STORE)
         self._database_server = DatabaseServer(settings.database_server, folder / POSTGRESQL)
+        self._processes = folder / PROCESSES
 
     def resume(self) -> None:
         """Start what programs of before have used."""
@@ -52,6 +53,8 @@ class Servers:
                 'DATABASE_SERVER=postgresql://…',
             )
             found |= self._database_server.variables(pause)
+        if PROCESSES in needs:
+            found |= self._processes_variables()
         return found
 
     def wait_for_database(self, host: str, port: int, pause: Callable[[float], object]) -> None:
@@ -67,6 +70,17 @@ class Servers:
         """End what runs here."""
         self._object_store.close()
         self._database_server.close()
+
+    def _processes_variables(self) -> dict[str, str]:
+        """Return where programs keep what they know of processes that they start."""
+        if self._settings.database_url:
+            raise ServerError(
+                'This program starts processes on one machine. With DATABASE_URL several hosts may '
+                'share the stacks, and the others would not find them: use it with a service '
+                'that keeps its records itself.'
+            )
+        self._processes.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return {'PROCESSES_FOLDER': str(self._processes.absolute())}
 
     def _insist_on_shared(self, address: str, what: str, setting: str) -> None:
         if self._settings.database_url and not address:

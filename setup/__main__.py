@@ -27,6 +27,7 @@ PROGRAMS = {
         'tests/programs/files',
         'tests/programs/awkward',
         'programs/authority',
+        'programs/capacity',
         'programs/database',
         'programs/passwords',
         'programs/static-site',

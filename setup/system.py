@@ -19,6 +19,8 @@ PACKAGES = {
     'nginx-light': ('nginx',),
     'openssl': ('openssl',),
     'mariadb-server': ('mariadb-install-db',),
+    'prometheus': ('prometheus',),
+    'prometheus-alertmanager': ('prometheus-alertmanager',),
     BROWSERS[0]: BROWSERS,
 }
 # What a package calls to start its server on this machine. Tests start their own, elsewhere.
