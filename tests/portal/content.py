@@ -51,7 +51,7 @@ def call(site: Site) -> None:
             f'{site.service.url}/v1/hooks/alerts',
             json=alert(alertname=name),
             headers={'Authorization': f'Bearer {TOKEN}'},
-            timeout=10,
+            timeout=60,
         )
         answer.raise_for_status()
     await_that(lambda: not site.client.get('/triggers/events?outcome=received')['items'])
