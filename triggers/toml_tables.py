@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ import tomli
 
 from settings import SettingsError
 from stacks import flaws
+from triggers.toml_lines import line_of
 
 Entry = TypeVar('Entry')
 Schemas = Mapping[str, Mapping[str, Any]]
@@ -75,26 +75,9 @@ class Tables:
         ]
 
     def _flaw(self, name: str, number: int, field: str, words: str) -> str:
-        line = line_of(self._text, name, number, field)
+        line = line_of(self._text, (name, number, field))
         return f'line {line}: {field or name} {words}'
 
     def _insist_on_none(self, wrong: Sequence[str]) -> None:
         if wrong:
             raise SettingsError(f'{self._where}, {"; ".join(wrong)}.')
-
-
-def line_of(text: str, name: str, number: int, field: str) -> int:
-    """Return the line of a field of a table, by the table's number among those of its name.
-
-    The line where the table begins, when the field is not in it.
-    """
-    head = re.compile(rf'\s*\[{{1,2}}\s*["\']?{re.escape(name)}["\']?\s*\]{{1,2}}')
-    key = re.compile(rf'\s*["\']?{re.escape(field)}["\']?\s*[.=]')
-    begun, seen = 1, -1
-    for at, line in enumerate(text.splitlines(), 1):
-        if head.match(line):
-            seen += 1
-            begun = at if seen == number else begun
-        elif field and seen == number and key.match(line):
-            return at
-    return begun

@@ -14,12 +14,12 @@ import durations
 from stacks import flaws
 from triggers.chat.kinds import CHATS
 from triggers.rules import schema, templates
-from triggers.rules.lines import Path, line_of
 from triggers.rules.rule import HOLD, RESTORE, STEP_DOWN, Link, Rule, Rules, Scale
 from triggers.rules.secrets import SecretError, secrets_of, webhook_of
 from triggers.rules.templates import TemplateError
 from triggers.sources.kinds import KINDS
 from triggers.sources.source import Source
+from triggers.toml_lines import Path, line_of
 
 DURATIONS = ('cooldown', 'ttl', 'resolve_delay')
 IsKnown = Callable[[str], bool]
