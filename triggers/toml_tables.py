@@ -27,7 +27,7 @@ class Tables:
 
     def __init__(self, variable: str, file: Path, schemas: Schemas) -> None:
         self._where = f'{variable}={file}'
-        self._text = self._read(file)
+        self._text = text_of(variable, file)
         try:
             self._found = tomli.loads(self._text)
         except tomli.TOMLDecodeError as error:
@@ -56,14 +56,6 @@ class Tables:
         self._insist_on_none(wrong)
         return made
 
-    def _read(self, file: Path) -> str:
-        try:
-            return file.read_text('utf-8')
-        except UnicodeDecodeError as error:
-            raise SettingsError(f'{self._where} is not UTF-8.') from error
-        except OSError as error:
-            raise SettingsError(f'{self._where} cannot be read: {error.strerror}.') from error
-
     def _flaws(self, name: str, schema: Mapping[str, Any]) -> list[str]:
         tables = self._found.get(name, [])
         if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
@@ -81,3 +73,16 @@ class Tables:
     def _insist_on_none(self, wrong: Sequence[str]) -> None:
         if wrong:
             raise SettingsError(f'{self._where}, {"; ".join(wrong)}.')
+
+
+def text_of(variable: str, file: Path) -> str:
+    """Return what is in a file that a setting names.
+
+    Raises SettingsError.
+    """
+    try:
+        return file.read_text('utf-8')
+    except UnicodeDecodeError as error:
+        raise SettingsError(f'{variable}={file} is not UTF-8.') from error
+    except OSError as error:
+        raise SettingsError(f'{variable}={file} cannot be read: {error.strerror}.') from error
