@@ -73,9 +73,10 @@ def _default_slots() -> Slots:
 def default_service() -> Service:
     """Return the platform of this process, which start_platform has come up."""
     settings = Settings.from_env()
+    service = Service(settings, catalogue(settings))
     destinations = Destinations(settings.notifications_file)
-    telling = functools.partial(beginning, settings, destinations)
-    return Service(settings, catalogue(settings), [telling])
+    service.accompany(functools.partial(beginning, settings, destinations))
+    return service
 
 
 @functools.cache
@@ -104,10 +105,8 @@ def start_platform() -> None:
     draining.when_begun(service.drain)
     draining.when_begun(triggers.drain)
     draining.at_last(service.close)
-    # Before the service, whose records it works with: the last to be added is the first to end.
-    draining.at_last(triggers.close)
+    service.accompany(lambda *_: triggers)
     service.start()
-    triggers.start()
 
 
 def catalogue(settings: Settings) -> Catalogue:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -69,16 +69,11 @@ Beside = Callable[[Records, Presence, Bell], Companion]
 class Service:
     """Opens the records, and has runs done, in threads of its own."""
 
-    def __init__(
-        self, settings: Settings, catalogue: Catalogue, beside: Sequence[Beside] = ()
-    ) -> None:
-        """Do nothing yet; whoever asks the platform for something is told to wait.
-
-        beside: each makes, from the open records, what goes on beside the runs.
-        """
+    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+        """Do nothing yet; whoever asks the platform for something is told to wait."""
         self._settings = settings
         self._catalogue = catalogue
-        self._beside = beside
+        self._beside: list[Beside] = []
         self.bell = Bell()
         self._records: Records | None = None
         self._obstacle = COMING_UP
@@ -87,6 +82,10 @@ class Service:
         self._thread = threading.Thread(target=self._run, name='platform', daemon=True)
         self._servers = Servers(settings)
         self.platform = Platform(settings, catalogue, self.opened, self.bell, self._ending.is_set)
+
+    def accompany(self, make: Beside) -> None:
+        """Have what is made of the open records go on beside the runs; before the start."""
+        self._beside.append(make)
 
     def start(self) -> None:
         """Begin to come up."""

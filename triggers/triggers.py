@@ -85,7 +85,7 @@ class Triggers:
         """Decide nothing more; for signal handlers."""
         self._ending.set()
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """End; what is not decided is left to the next service."""
         self.drain()
         self._bell.ring()
