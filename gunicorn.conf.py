@@ -9,13 +9,15 @@ import engine
 from pipelines.trust import TrustFile
 from settings import MOST_WAITING, Settings, SettingsError
 from triggers.notifications.destinations import Destinations
+from triggers.rules.file import RulesFile
 from web import request_log
 from web.tokens import Tokens
 
 try:
     settings = Settings.from_env()
     # The worker would tell by a traceback what is wrong with their files.
-    Tokens(settings)
+    tokens = Tokens(settings)
+    RulesFile(settings.triggers_file, lambda name: tokens.named(name) is not None)
     Destinations(settings.notifications_file)
     TrustFile(settings.oidc_file)
 except SettingsError as error:

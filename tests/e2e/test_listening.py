@@ -121,6 +121,7 @@ def test_own_server_is_stopped(tmp_path: Path) -> None:
     [
         ('SLOTS', '999', 'SLOTS must be a number from 1 to 64.'),
         ('API_TOKENS_FILE', '/dev/null/a', 'API_TOKENS_FILE=/dev/null/a cannot be read: '),
+        ('TRIGGERS_FILE', '/dev/null/a', 'TRIGGERS_FILE=/dev/null/a cannot be read: '),
     ],
 )
 def test_bad_setting(command: list[str], variable: str, value: str, told: str) -> None:
