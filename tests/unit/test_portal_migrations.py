@@ -123,6 +123,9 @@ def test_whole_urls(url: str, password: str, whole: str) -> None:
         f'postgresql://ann:#{SECRET}@db/x',
         f'postgresql://[{SECRET}@db/x',
         f'postgresql://db/x?password={SECRET}',
+        f'postgresql://db/x?pass%77ord={SECRET}',
+        f'mysql://db/x?passwd={SECRET}',
+        f'postgresql://ann:12/x?{SECRET}',
         f'ann:{SECRET}@db',
     ],
 )
