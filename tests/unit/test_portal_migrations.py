@@ -240,6 +240,11 @@ def test_many_tables(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(browser.visit(f'/migrations/{id}/plan.json').json['tables']) == 300
 
 
+def test_later_part_of_a_whole_plan(browser: Browser) -> None:
+    """A plan that is shown whole has no later part."""
+    assert '1 to 1 of 1' in browser.page(f'/migrations/{begin(browser)}/plan?from=5').text
+
+
 def test_many_moved(browser: Browser) -> None:
     """The rows of many tables come in parts."""
     id = begin(browser)
