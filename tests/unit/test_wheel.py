@@ -250,6 +250,9 @@ def test_serial_number_follows_contents(tmp_path: Path) -> None:
 def unpacked(wheel: Path, folder: Path) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
+    # As pip does it; zipfile leaves it out.
+    for each in folder.glob(f'{installed.FOLDER}/bin/*'):
+        each.chmod(0o755)
     return folder
 
 
@@ -259,6 +262,13 @@ def test_engine_is_found_where_the_wheel_is_installed(wheel: Path, tmp_path: Pat
     found = installed.bin_folder(ENGINE.fingerprint, [str(site)])
     assert found == site / installed.FOLDER / 'bin'
     assert installed.bin_folder(lambda: 'another', [str(site)]) is None
+
+
+def test_engine_that_cannot_be_executed(wheel: Path, tmp_path: Path) -> None:
+    """An engine that lost what makes it executable is passed over, as one is built then."""
+    site = unpacked(wheel, tmp_path / 'site')
+    (site / installed.FOLDER / 'bin' / 'pulumi').chmod(0o644)
+    assert installed.bin_folder(ENGINE.fingerprint, [str(site)]) is None
 
 
 def test_pure_wheel_has_no_engine(tmp_path: Path) -> None:
