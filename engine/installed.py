@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import distributions
@@ -28,6 +29,8 @@ def bin_folder(fingerprint: Callable[[], str], path: Sequence[str] | None = None
 
 def _is_built_of(folder: Path, fingerprint: Callable[[], str]) -> bool:
     try:
-        return (folder / FINGERPRINT).read_text().strip() == fingerprint()
+        is_it = (folder / FINGERPRINT).read_text().strip() == fingerprint()
+        # Whoever unpacks a wheel by other means than pip may lose what makes it executable.
+        return is_it and os.access(folder / 'bin' / 'pulumi', os.X_OK)
     except OSError:
         return False

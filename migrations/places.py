@@ -122,7 +122,8 @@ def _options(query: str) -> tuple[tuple[str, str], ...]:
     found = tuple(parse_qsl(query, keep_blank_values=True))
     for name, value in found:
         if name not in OPTIONS:
-            raise MigrationError(f'URLs take no option {name!r}, only {", ".join(OPTIONS)}.')
+            # Its name may be of a password that is not encoded.
+            raise MigrationError(f'URLs take no options but {", ".join(OPTIONS)}.')
         if name == 'sslmode' and value not in TLS_MODES:
             raise MigrationError(f'sslmode is one of {", ".join(TLS_MODES)}.')
     return found

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
+from migrations.places import OPTIONS
 from portal.fields import Form
 from stacks.requests import End
 
@@ -44,7 +45,8 @@ def without_password(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return '' if '@' in url else url
-    if 'password' in parts.query.lower():
+    if any(name not in OPTIONS for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
+        # An option that no URL takes may be a password, whatever it is called.
         return ''
     login, at, host = parts.netloc.rpartition('@')
     user = login.partition(':')[0]

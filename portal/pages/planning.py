@@ -20,6 +20,7 @@ def part(told: ToldPlan, room: int, most: int, offset: int = 0) -> PlanPart:
     """
     numbered = list(enumerate(told.tables))
     is_whole = sum(map(_size, told.tables)) <= room
+    offset = 0 if is_whole else offset
     tables = numbered if is_whole else numbered[offset : offset + most]
     end = offset + len(tables)
     return PlanPart(

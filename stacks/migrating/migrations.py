@@ -196,6 +196,7 @@ class Migrations:
 
         Raises NotFoundError, ConflictError.
         """
+        permissions.insist_on_role(caller, 'user')
         with self._database().writing() as connection:
             if not rules.known(connection, caller, key):
                 row = rules.visible(connection, caller, migration, lock=True)
@@ -281,7 +282,7 @@ class Migrations:
         found = dict(row.secret)
         for end, stack in row.wishes['stacks'].items():
             # Of a stack that is gone, the run tells what is left to do.
-            if stack and found:
+            if stack and found and _is_meant(connection, caller, row, stack):
                 with suppress(NotFoundError, MigrationError):
                     url = self._url_of(connection, caller, stack)
                     place = reach.place(self._settings, url, is_of_stack=True)
@@ -291,6 +292,15 @@ class Migrations:
     def _sealed(self, source: Place, target: Place) -> dict[str, str]:
         vault = self._vault()
         return {'source': vault.encrypt(source.url), 'target': vault.encrypt(target.url)}
+
+
+def _is_meant(connection: sa.Connection, caller: Caller, row: Row, stack: str) -> bool:
+    """Tell whether a stack of this name may be what a migration is about.
+
+    Who has it go on may use more stacks than whose it is, and the name may be another one's by now.
+    """
+    found = stacks.by_name(connection, stack)
+    return found is not None and row.caller in (caller.name, found.owner)
 
 
 def _queue(connection: sa.Connection, caller: str, migration: str, operation: str) -> str:

@@ -174,6 +174,17 @@ def test_without_folder(monkeypatch: pytest.MonkeyPatch) -> None:
         pool(FakeControl(), FakeProcesses(set()))
 
 
+def test_one_folder_by_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes are found by what they were started with, whatever links lead to the folder."""
+    link = tmp_path.parent / f'{tmp_path.name}-link'
+    link.symlink_to(tmp_path)
+    found: list[Any] = []
+    for folder in (tmp_path, link, link / 'web' / '..'):
+        monkeypatch.setenv('PROCESSES_FOLDER', str(folder))
+        module('pools.running').RunningPool('web', FakeControl(), found.append)
+    assert found[1:] == found[:1] * 2
+
+
 @pytest.mark.parametrize('text', ['', '{', '[]', '{"workers": 1}'])
 def test_damaged_plan(folder: Path, text: str) -> None:
     """What is no plan counts as none."""

@@ -42,6 +42,7 @@ def test_password_is_not_shown() -> None:
         'postgresql:///secret',
         'postgresql://a,b/secret',
         'postgresql://h/secret?host=elsewhere',
+        'postgresql://h:12/x?secret@elsewhere/x',
         'postgresql://h/secret?hostaddr=10.0.0.1',
         'postgresql://h/secret?service=x',
         'postgresql://h/secret?options=-crow_security%3Don',

@@ -225,6 +225,38 @@ def test_of_whom_it_is(site: Site) -> None:
     assert site.platform.cancel(ANNA, again.run).state == 'cancelled'
 
 
+def test_looked_at_only(site: Site) -> None:
+    """Whose token is one of a reader by now removes nothing any more."""
+    found = site.platform.migrations.create(ANNA, WISH)
+    ended(site, found, 'failed', plan=MADE.as_data())
+    with pytest.raises(ForbiddenError):
+        site.platform.migrations.abandon(replace(READER, name='anna'), found.id, forget=True)
+    assert site.platform.migrations.one(ANNA, found.id).state == 'failed'
+
+
+@pytest.mark.parametrize(('owner', 'password'), [('anna', 'new'), ('ben', 'old')])
+def test_stack_of_this_name_by_now(site: Site, owner: str, password: str) -> None:
+    """What an operator has go on does not move to another one's stack of the same name."""
+    with site.database.writing() as connection:
+        row = add_stack(connection, 'db')
+        inventories.replace(connection, row.id, database('old'))
+    first = site.platform.migrations.create(ANNA, replace(WISH, target=End(stack='db')))
+    ended(site, first, 'failed', plan=MADE.as_data())
+    with site.database.writing() as connection:
+        stacks.change(connection, row.id, owner=owner)
+        inventories.replace(connection, row.id, database('new'))
+    site.platform.migrations.resume(OPERATOR, first.id)
+    with site.database.reading() as connection:
+        sealed = connection.execute(table.select()).one().secret['target']
+    assert f':{password}@' in vault().decrypt(sealed)
+
+
+def database(password: str) -> Inventory:
+    """Return what a stack has that is a database."""
+    url = f'postgresql://own:{password}@127.0.0.1:5433/own'
+    return Inventory([], {'url': vault().encrypt(json.dumps(url))})
+
+
 def test_reachable(site: Site) -> None:
     """Somebody is offered their own stacks that are databases, and operators all."""
     with site.database.writing() as connection:

@@ -123,6 +123,9 @@ def test_whole_urls(url: str, password: str, whole: str) -> None:
         f'postgresql://ann:#{SECRET}@db/x',
         f'postgresql://[{SECRET}@db/x',
         f'postgresql://db/x?password={SECRET}',
+        f'postgresql://db/x?pass%77ord={SECRET}',
+        f'mysql://db/x?passwd={SECRET}',
+        f'postgresql://ann:12/x?{SECRET}',
         f'ann:{SECRET}@db',
     ],
 )
@@ -235,6 +238,11 @@ def test_many_tables(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     assert 'and 1,540 more columns' in one.text
     assert browser.visit(f'/migrations/{id}/plan/300').status_code == 404
     assert len(browser.visit(f'/migrations/{id}/plan.json').json['tables']) == 300
+
+
+def test_later_part_of_a_whole_plan(browser: Browser) -> None:
+    """A plan that is shown whole has no later part."""
+    assert '1 to 1 of 1' in browser.page(f'/migrations/{begin(browser)}/plan?from=5').text
 
 
 def test_many_moved(browser: Browser) -> None:

@@ -184,6 +184,45 @@ def test_module_without_a_licence(tmp_path: Path) -> None:
         licences.texts({'example.com/it@v1': tmp_path})
 
 
+def test_module_with_a_licence_of_a_part(tmp_path: Path) -> None:
+    """A licence of what a module only has a copy of is none of the module."""
+    (tmp_path / 'part').mkdir()
+    (tmp_path / 'part' / 'LICENSE').write_text('Take the part.')
+    with pytest.raises(WheelError, match='it@v1 has no licence'):
+        licences.texts({'example.com/it@v1': tmp_path})
+
+
+def test_licence_that_a_readme_tells(tmp_path: Path) -> None:
+    """A module that is known to tell of its licences in its README has that, beside parts'."""
+    [(name, file)] = licences.READMES.items()
+    (tmp_path / 'part').mkdir()
+    (tmp_path / 'part' / 'LICENSE').write_text('Take the part.')
+    (tmp_path / file).write_text('See there.')
+    text = licences.texts({f'{name}@v1': tmp_path})
+    assert f'\n{name}@v1: part\n' in text
+    assert f'\n{name}@v1\n' in text
+    assert 'See there.' in text
+
+
+def test_sources_without_a_head(tmp_path: Path) -> None:
+    """Sources that have no licence at their head any more stop the wheel."""
+    [(name, file)] = licences.HEADS.items()
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text('package it\n')
+    with pytest.raises(WheelError, match='has no licence'):
+        licences.texts({f'{name}@v1': tmp_path})
+
+
+def test_licence_of_a_module_and_of_its_part(tmp_path: Path) -> None:
+    """A text that a module and a part of it have is named as the module's."""
+    (tmp_path / 'Part').mkdir()
+    for folder in (tmp_path, tmp_path / 'Part'):
+        (folder / 'LICENSE').write_text('Take it.')
+    text = licences.texts({'example.com/it@v1': tmp_path})
+    assert '\nexample.com/it@v1\n' in text
+    assert 'Part' not in text
+
+
 def test_licence_at_the_head_of_sources(tmp_path: Path) -> None:
     """A module that is known to have its licence in its sources has it from there."""
     [(name, file)] = licences.HEADS.items()
@@ -250,6 +289,9 @@ def test_serial_number_follows_contents(tmp_path: Path) -> None:
 def unpacked(wheel: Path, folder: Path) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
+    # As pip does it; zipfile leaves it out.
+    for each in folder.glob(f'{installed.FOLDER}/bin/*'):
+        each.chmod(0o755)
     return folder
 
 
@@ -259,6 +301,13 @@ def test_engine_is_found_where_the_wheel_is_installed(wheel: Path, tmp_path: Pat
     found = installed.bin_folder(ENGINE.fingerprint, [str(site)])
     assert found == site / installed.FOLDER / 'bin'
     assert installed.bin_folder(lambda: 'another', [str(site)]) is None
+
+
+def test_engine_that_cannot_be_executed(wheel: Path, tmp_path: Path) -> None:
+    """An engine that lost what makes it executable is passed over, as one is built then."""
+    site = unpacked(wheel, tmp_path / 'site')
+    (site / installed.FOLDER / 'bin' / 'pulumi').chmod(0o644)
+    assert installed.bin_folder(ENGINE.fingerprint, [str(site)]) is None
 
 
 def test_pure_wheel_has_no_engine(tmp_path: Path) -> None:

@@ -52,7 +52,8 @@ class RunningPool:
         if 'PROCESSES_FOLDER' not in os.environ:
             raise PoolError('PROCESSES_FOLDER must name the folder in which pools are kept.')
         self.name = name
-        self._folder = Path(os.environ['PROCESSES_FOLDER']).absolute() / name
+        # Without links, so that one folder has one name, by which its processes are found.
+        self._folder = Path(os.environ['PROCESSES_FOLDER']).resolve() / name
         configuration = str(self._folder / 'pool.py')
         self._arguments = ['-m', 'gunicorn', '-c', configuration, 'service:application']
         self._ask = ask
