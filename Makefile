@@ -7,6 +7,7 @@ TEST_WORKERS ?= 4
 # Those of a file run in one process, and share what it starts; files come in the order given.
 # One that dies would be given the same test again and again.
 SPREAD := --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+WHOLE := $(BIN)/python -m pytest --whole -o faulthandler_timeout=0 --numprocesses $(TEST_WORKERS)
 # What the warm engine must do as the stock CLI does, and how it ends.
 WARM_FAULTS := $(addprefix tests/warm/test_,equality.py random_programs.py surroundings.py ends.py \
 	interrupts.py other_threads.py callbacks.py)
@@ -27,10 +28,11 @@ unit: lint
 setup:
 	$(PYTHON) -m setup testing
 
-# Every fault with all its rounds, and the table of them: most of an hour.
+# Every fault with all its rounds, what takes long elsewhere, and the table of them: an hour.
 faults: setup
 	rm -f docs/reliability.md
-	$(BIN)/python -m pytest --whole -o faulthandler_timeout=0 --numprocesses $(TEST_WORKERS) tests/fuzz tests/faults tests/e2e/test_wheel.py $(WARM_FAULTS)
+	$(WHOLE) tests/fuzz tests/faults $(WARM_FAULTS)
+	$(WHOLE) -m slow tests/e2e tests/infra tests/migrations tests/portal
 
 bench: setup
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-bench.txt

@@ -164,6 +164,7 @@ def test_target_is_killed(service: Lasting, moving: Moving, folder: Path, target
     assert_many(service, target)
 
 
+@pytest.mark.slow
 def test_other_target_is_killed(moving: Moving, server: Database, folder: Path) -> None:
     """With a PostgreSQL that stays away a migration fails in words; resumed later, it goes on."""
     with empty_database(server) as target:

@@ -203,6 +203,7 @@ def test_cannot_come_up(tmp_path: Path) -> None:
         assert service.get('/readyz').status_code == 200
 
 
+@pytest.mark.slow
 def test_stock_cli(tmp_path: Path) -> None:
     """With the stock CLI a stack's program runs in its own venv, too."""
     with platform(tmp_path, ENGINE='cli') as site:

@@ -61,19 +61,17 @@ def assert_each_has_its_pool(here: Lasting) -> None:
 @pytest.mark.parametrize(
     'victim',
     [
-        *('service', 'provider'),
-        *(pytest.param(each, marks=pytest.mark.slow) for each in ('engine', 'worker')),
+        'provider',
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ('engine', 'service', 'worker')),
     ],
 )
 def test_killed_around_pools(
     tmp_path: Path,
     rounds: Rounds,
     victim: str,
-    record_property: Callable[[str, object], None],
+    seed: int,
 ) -> None:
     """SIGKILL at any moment leaves no pool without its stack, and no stack without its pool."""
-    seed = random.randrange(2**32)
-    record_property('notes', f'seed {seed}')
     moments = random.Random(seed)
     with lasting(tmp_path) as here, Pools(tmp_path / 'state').none_left():
         for number in range(rounds(1, 8)):

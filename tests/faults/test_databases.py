@@ -78,9 +78,10 @@ def assert_each_has_its_database(here: Lasting, server: DatabaseServer) -> None:
     'victim',
     [
         'server',
-        'provider',
-        'service',
-        *(pytest.param(each, marks=pytest.mark.slow) for each in ('backends', 'engine', 'worker')),
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in ('backends', 'engine', 'provider', 'service', 'worker')
+        ),
     ],
 )
 def test_killed_around_databases(
@@ -128,7 +129,7 @@ def is_up(server: DatabaseServer) -> bool:
 
 def test_many_databases(tmp_path: Path, rounds: Rounds) -> None:
     """Many databases, made and destroyed by many clients at once, all end rightly; none is left."""
-    count = rounds(8, 50)
+    count = rounds(4, 50)
     with lasting(tmp_path) as here:
 
         def live(name: str) -> None:

@@ -37,7 +37,8 @@ def shared(database: Database, tmp_path: Path) -> Iterator[Cluster]:
         yield found
 
 
-@pytest.mark.parametrize('kind', ['postgres', pytest.param('sqlite', marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('kind', ['postgres', 'sqlite'])
 def test_host_killed(shared: Cluster, database: Database, kind: str, rounds: Rounds) -> None:
     """The host that moves tables is killed: the other one goes on, and each row is there once."""
     for _ in range(rounds(1, 5)):

@@ -133,7 +133,7 @@ def is_up(store: Store) -> bool:
 
 def test_many_sites(here: Lasting, rounds: Rounds) -> None:
     """Many sites, made and destroyed by many clients at once, all end rightly, and none is left."""
-    count = rounds(CLIENTS, 50)
+    count = rounds(CLIENTS // 2, 50)
 
     def live(name: str) -> None:
         client = Client(here.site.service.url)

@@ -24,7 +24,7 @@ def test_many_stacks(
     tmp_path: Path, rounds: Rounds, record_property: Callable[[str, object], None]
 ) -> None:
     """Many stacks live side by side: all end rightly, memory stays, and no file is left."""
-    count = rounds(16, 200)
+    count = rounds(10, 200)
     with lasting(tmp_path, WORKERS='2') as here:
         live(here, range(count // 5))
         at_first = memory(here.service())

@@ -8,6 +8,8 @@ import signal
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.faults.conftest import Rounds
 from tests.faults.held import await_that
 from tests.faults.lasting import DIED, Lasting, lasting
@@ -52,6 +54,7 @@ def test_reload_under_load(tmp_path: Path, mode: str) -> None:
         here.end()
 
 
+@pytest.mark.slow
 def test_many_reloads(tmp_path: Path, mode: str, rounds: Rounds) -> None:
     """One SIGHUP after the other under load: each run is done, each file made once."""
     with lasting(tmp_path, ENGINE=mode) as here:

@@ -41,7 +41,7 @@ def test_random_programs(
 ) -> None:
     """Programs of random pieces give the same result, output, resources and files both ways."""
     updates = StockUpdates(stock, shared_warm)
-    for number in rounds(7, 60):
+    for number in rounds(4, 60):
         program = compose(chance)
         seen = [
             observe(command, program, project_at(f'{side}-{number}'))
