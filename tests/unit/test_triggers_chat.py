@@ -16,12 +16,13 @@ from stacks import programs
 from stacks.moments import now
 from stacks.store.tables import trigger_approvals, trigger_replies
 from tests.records import ANNA, Site, order
-from tests.triggers import RULE, TOKEN, Trying, alert
+from tests.triggers import PEOPLE, RULE, TOKEN, Trying, alert
 from triggers.chat import slack
 from triggers.chat.replying import Replier
 from triggers.errors import ForgedError, MalformedError
 from triggers.event import Call
 from triggers.sources.source import Source
+from web.identity import Caller
 
 RULES = """
 [source.slack]
@@ -219,6 +220,18 @@ def test_discarded(chatting: Chatting) -> None:
     assert 'discarded by anna' in chatting.reply()[0]['text']
     chatting.press(message)
     assert chatting.site.runs('web')[-1].operation == 'preview'
+
+
+def test_discarded_by_others(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only who asked, or may do it, discards something; for others the button stays."""
+    monkeypatch.setitem(PEOPLE, 'ben', Caller('ben', 'user'))
+    link = '[[link]]\nsource = "slack"\nteam = "T1"\nuser = "UBEN"\nprincipal = "ben"'
+    chatting = Chatting(site, link)
+    message = previewed(chatting)
+    chatting.press(message, 'UBEN', number=1)
+    assert 'belongs to anna' in chatting.reply()[0]['text']
+    chatting.press(message, 'UOLGA', number=1)
+    assert 'discarded by olga' in chatting.reply()[0]['text']
 
 
 def test_changed_meanwhile(chatting: Chatting) -> None:
