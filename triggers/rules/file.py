@@ -73,7 +73,7 @@ class RulesFile:
     def _watch(self, file: Path, state: State, text: str) -> None:
         """Have the file of a secret that changes count as a change, too."""
         secrets: list[Path] = []
-        with suppress(tomli.TOMLDecodeError, AttributeError):
+        with suppress(ValueError, RecursionError, AttributeError):
             for given in tomli.loads(text).get('source', {}).values():
                 secrets += files_of(given)
         self._watched = [file, *secrets]
@@ -86,6 +86,7 @@ class RulesFile:
 def _state(file: Path) -> State:
     try:
         found = file.stat()
-    except OSError:
+    except (OSError, ValueError):
+        # The latter of a name that no file can have.
         return None
     return found.st_ctime_ns, found.st_size, found.st_ino
