@@ -393,6 +393,28 @@ def test_answer_is_tried_again(chatting: Chatting) -> None:
     assert chatting.reply() == []
 
 
+@pytest.mark.parametrize('number', [0, 1])
+def test_asked_again(chatting: Chatting, number: int) -> None:
+    """Where what asks is told twice, only the last buttons count, and none once it is decided."""
+
+    def again() -> list[dict[str, Any]]:
+        with chatting.site.database.writing() as connection:
+            connection.execute(trigger_replies.update().values(due_at=now()))
+        return chatting.reply()
+
+    make(chatting)
+    chatting.say('up web size=2')
+    end(chatting, update=1)
+    chatting.answers = [500, 500, 500]
+    [first], [second] = chatting.reply(), again()
+    chatting.press(first)
+    assert chatting.site.runs('web')[-1].operation == 'preview'
+    chatting.press(second, number=number)
+    wanted = ('update', 'preview')[number]
+    assert chatting.site.runs('web')[-1].operation == wanted
+    assert all(len(each['blocks']) == 1 for each in again())
+
+
 def test_nothing_in_clear(chatting: Chatting) -> None:
     """Where to answer is stored encrypted, as whoever has it may write there."""
     previewed(chatting)

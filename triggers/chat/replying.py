@@ -98,7 +98,9 @@ class Replier:
             stack = stacks.by_name(connection, run.stack)
             before = stacks.shown(stack).inputs if stack is not None else {}
             buttons = None
-            if stack is not None and _is_asked(run, reply):
+            is_asked = stack is not None and _is_asked(run, reply)
+            # An earlier attempt may have arrived, though its answer did not.
+            if stack is not None and is_asked and chat.withdraw(connection, run.id):
                 buttons = Buttons(secrets.token_urlsafe(32), f'Update {run.stack}', False)
                 asked = {'operation': UPDATE, 'stack': run.stack, 'run_id': run.id}
                 by = {name: getattr(reply, name) for name in ('source', 'asked_by', 'address')}

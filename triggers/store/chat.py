@@ -29,6 +29,13 @@ def ask(connection: sa.Connection, nonce: str, values: Mapping[str, Any]) -> Non
     connection.execute(approvals.insert().values(id=id_of(nonce), expires_at=expires_at, **values))
 
 
+def withdraw(connection: sa.Connection, run_id: str) -> bool:
+    """Have earlier buttons of a preview not count any more; False when one has decided it."""
+    same = approvals.c.run_id == run_id
+    connection.execute(approvals.delete().where(same, approvals.c.decided_by.is_(None)))
+    return connection.execute(sa.select(approvals.c.id).where(same).limit(1)).first() is None
+
+
 def asked(connection: sa.Connection, nonce: str) -> Row | None:
     """Return what a button asks for, which nobody else decides until the transaction ends."""
     query = sa.select(approvals).where(approvals.c.id == id_of(nonce)).with_for_update()
