@@ -22,6 +22,7 @@ from triggers.chat.replying import Replier
 from triggers.errors import ForgedError, MalformedError
 from triggers.event import Call
 from triggers.sources.source import Source
+from triggers.store.chat import tell
 from web.identity import Caller
 
 RULES = """
@@ -413,6 +414,15 @@ def test_asked_again(chatting: Chatting, number: int) -> None:
     wanted = ('update', 'preview')[number]
     assert chatting.site.runs('web')[-1].operation == wanted
     assert all(len(each['blocks']) == 1 for each in again())
+
+
+def test_chat_that_is_gone(chatting: Chatting) -> None:
+    """What is to be told where no chat is any more keeps nothing else waiting."""
+    message = {'source': 'gone', 'asked_by': 'anna', 'address': '', 'message': {'text': 'x'}}
+    with chatting.site.database.writing() as connection:
+        for _ in range(21):
+            tell(connection, message)
+    previewed(chatting)
 
 
 def test_nothing_in_clear(chatting: Chatting) -> None:

@@ -54,12 +54,12 @@ class Replier:
 
     def work(self, rules: Rules) -> None:
         """Tell all that can be told now."""
+        chats = {name: each for name, each in rules.sources.items() if each.kind in CHATS}
         with self._records.database.reading() as connection:
-            due = chat.due(connection)
+            due = chat.due(connection, chats)
         for reply in due:
-            source = rules.sources.get(reply.source)
-            if source is not None and self._claim(reply):
-                self._tell(source, reply)
+            if self._claim(reply):
+                self._tell(chats[reply.source], reply)
 
     def _claim(self, reply: Row) -> bool:
         pause = RETRY * 2.0 ** min(reply.attempts, MOST_DOUBLED) + TIMEOUT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -53,12 +53,14 @@ def tell(connection: sa.Connection, values: Mapping[str, Any]) -> None:
     connection.execute(replies.insert().values(due_at=moment, expires_at=moment + TAKEN, **values))
 
 
-def due(connection: sa.Connection) -> list[Row]:
-    """Return what can be told now: messages, and runs that have ended."""
+def due(connection: sa.Connection, sources: Collection[str]) -> list[Row]:
+    """Return what can be told now in some chats: messages, and runs that have ended."""
     moment = now()
     has_ended = sa.exists().where(runs.c.id == replies.c.run_id, runs.c.ended_at.is_not(None))
     query = sa.select(replies).where(
-        replies.c.due_at <= moment, sa.or_(replies.c.message.is_not(None), has_ended)
+        replies.c.due_at <= moment,
+        replies.c.source.in_(sources),
+        sa.or_(replies.c.message.is_not(None), has_ended),
     )
     return list(connection.execute(query.order_by(replies.c.number).limit(20)))
 
