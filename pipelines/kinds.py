@@ -34,7 +34,13 @@ KINDS = {
         optional=('environment',),
         one_of=('workflow_ref', 'job_workflow_ref'),
         event='event_name',
-        strangers=frozenset({'pull_request', 'pull_request_target'}),
+        strangers=frozenset(
+            {
+                *('pull_request', 'pull_request_target', 'pull_request_review'),
+                *('pull_request_review_comment', 'issues', 'issue_comment'),
+                *('discussion', 'discussion_comment', 'fork', 'watch', 'workflow_run'),
+            }
+        ),
         url='https://token.actions.githubusercontent.com',
         keys='/.well-known/jwks',
         usual={},

@@ -122,6 +122,7 @@ class Actor:
         if rule.cooldown or not wanted.once:
             found = found or limits.pausing(connection, rule, name)
         found = found or limits.broken(connection, rule, name)
+        found = found or limits.crowded(connection, rule, name)
         found = found or limits.spent(connection, rule, name)
         if found and found.outcome == WAITING and wanted.once:
             return skipped(rule, name, found.reason)

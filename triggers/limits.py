@@ -52,12 +52,18 @@ def broken(connection: sa.Connection, rule: Rule, name: str) -> Decision | None:
     return skipped(rule, name, words)
 
 
+def crowded(connection: sa.Connection, rule: Rule, name: str) -> Decision | None:
+    """Return that a rule has all the stacks that it may have; None where there is room."""
+    if rule.stacks is None:
+        return None
+    known = events.stacks_of(connection, rule.id)
+    if name in known or len(known) < rule.stacks:
+        return None
+    return skipped(rule, name, f'The rule has its {rule.stacks} stacks already.')
+
+
 def spent(connection: sa.Connection, rule: Rule, name: str) -> Decision | None:
-    """Return that the quota of a rule is used up; None where there is room."""
-    if rule.stacks is not None:
-        known = events.stacks_of(connection, rule.id)
-        if name not in known and len(known) >= rule.stacks:
-            return skipped(rule, name, f'The rule has its {rule.stacks} stacks already.')
+    """Return that a rule has had its runs for now; None where there is room."""
     if rule.runs_per_hour is None:
         return None
     begun = events.moments_of_runs(connection, rule.id, now() - HOUR)

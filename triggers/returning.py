@@ -62,6 +62,9 @@ class Returner:
         stack = stacks.by_name(connection, name, lock=True)
         if stack is None:
             return skipped(rule, name, 'It is over, and the stack is gone.')
+        if stack.program != rule.program:
+            words = f'It is over. Another stack has the name now, of {stack.program}.'
+            return skipped(rule, name, words)
         busy = limits.busy(connection, rule, name, stack)
         return busy or self._undone(connection, rules, rule, episode, stack)
 

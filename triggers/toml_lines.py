@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 Path = tuple[str | int, ...]
+# What its reader does not tell by an error of its own.
+BEYOND = 'it is nested too deep, or has a number that is too long'
 HEADER = re.compile(r'\s*(?P<open>\[\[?)(?P<name>[^\]]+)\]')
 KEY = re.compile(r'\s*(?P<name>(?:[\w-]+|"[^"]*"|\'[^\']*\')(?:\s*\.\s*[\w"\'-]+)*)\s*=')
 

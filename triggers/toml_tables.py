@@ -10,7 +10,7 @@ import tomli
 
 from settings import SettingsError
 from stacks import flaws
-from triggers.toml_lines import line_of
+from triggers.toml_lines import BEYOND, line_of
 
 Entry = TypeVar('Entry')
 Schemas = Mapping[str, Mapping[str, Any]]
@@ -32,6 +32,8 @@ class Tables:
             self._found = tomli.loads(self._text)
         except tomli.TOMLDecodeError as error:
             raise SettingsError(f'{self._where} is no TOML: {error}.') from None
+        except (ValueError, RecursionError):
+            raise SettingsError(f'{self._where} is no TOML: {BEYOND}.') from None
         wrong = [
             *(
                 self._flaw(name, 0, '', 'is not known here')

@@ -59,6 +59,7 @@ class Watched(Generic[Content]):
 def _version(file: Path) -> Version:
     try:
         status = file.stat()
-    except OSError:
+    except (OSError, ValueError):
+        # The latter of a name that no file can have.
         return None
     return status.st_ctime_ns, status.st_size, status.st_ino

@@ -121,6 +121,7 @@ def test_withdrawn(exchange: Exchange, file: Path) -> None:
         {'workflow_ref': 'octo/shop/.github/workflows/other.yml@refs/heads/main'},
         {'workflow_ref': 'octo/shop/.github/workflows/deploy.yml@refs/heads/mine'},
         *({'event_name': 'pull_request'}, {'event_name': 'pull_request_target'}),
+        *({'event_name': 'issue_comment'}, {'event_name': 'workflow_run'}),
         *({'event_name': None}, {'event_name': ['push']}, {'ref': ['refs/heads/main']}),
     ],
     ids=str,

@@ -16,12 +16,14 @@ from stacks import programs
 from stacks.moments import now
 from stacks.store.tables import trigger_approvals, trigger_replies
 from tests.records import ANNA, Site, order
-from tests.triggers import RULE, TOKEN, Trying, alert
+from tests.triggers import PEOPLE, RULE, TOKEN, Trying, alert
 from triggers.chat import slack
 from triggers.chat.replying import Replier
 from triggers.errors import ForgedError, MalformedError
 from triggers.event import Call
 from triggers.sources.source import Source
+from triggers.store.chat import tell
+from web.identity import Caller
 
 RULES = """
 [source.slack]
@@ -221,6 +223,18 @@ def test_discarded(chatting: Chatting) -> None:
     assert chatting.site.runs('web')[-1].operation == 'preview'
 
 
+def test_discarded_by_others(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only who asked, or may do it, discards something; for others the button stays."""
+    monkeypatch.setitem(PEOPLE, 'ben', Caller('ben', 'user'))
+    link = '[[link]]\nsource = "slack"\nteam = "T1"\nuser = "UBEN"\nprincipal = "ben"'
+    chatting = Chatting(site, link)
+    message = previewed(chatting)
+    chatting.press(message, 'UBEN', number=1)
+    assert 'belongs to anna' in chatting.reply()[0]['text']
+    chatting.press(message, 'UOLGA', number=1)
+    assert 'discarded by olga' in chatting.reply()[0]['text']
+
+
 def test_changed_meanwhile(chatting: Chatting) -> None:
     """A preview that does not hold any more is not done."""
     message = previewed(chatting)
@@ -378,6 +392,37 @@ def test_answer_is_tried_again(chatting: Chatting) -> None:
     with chatting.site.database.writing() as connection:
         connection.execute(trigger_replies.update().values(due_at=now() - timedelta(1)))
     assert chatting.reply() == []
+
+
+@pytest.mark.parametrize('number', [0, 1])
+def test_asked_again(chatting: Chatting, number: int) -> None:
+    """Where what asks is told twice, only the last buttons count, and none once it is decided."""
+
+    def again() -> list[dict[str, Any]]:
+        with chatting.site.database.writing() as connection:
+            connection.execute(trigger_replies.update().values(due_at=now()))
+        return chatting.reply()
+
+    make(chatting)
+    chatting.say('up web size=2')
+    end(chatting, update=1)
+    chatting.answers = [500, 500, 500]
+    [first], [second] = chatting.reply(), again()
+    chatting.press(first)
+    assert chatting.site.runs('web')[-1].operation == 'preview'
+    chatting.press(second, number=number)
+    wanted = ('update', 'preview')[number]
+    assert chatting.site.runs('web')[-1].operation == wanted
+    assert all(len(each['blocks']) == 1 for each in again())
+
+
+def test_chat_that_is_gone(chatting: Chatting) -> None:
+    """What is to be told where no chat is any more keeps nothing else waiting."""
+    message = {'source': 'gone', 'asked_by': 'anna', 'address': '', 'message': {'text': 'x'}}
+    with chatting.site.database.writing() as connection:
+        for _ in range(21):
+            tell(connection, message)
+    previewed(chatting)
 
 
 def test_nothing_in_clear(chatting: Chatting) -> None:

@@ -10,12 +10,14 @@ import sqlalchemy as sa
 
 from stacks.moments import now
 from stacks.requests import NewRun
-from stacks.store.tables import trigger_episodes
+from stacks.store.tables import stacks, trigger_episodes, trigger_events
 from tests.records import ANNA, Site, order
 from tests.triggers import RULE, SOURCE, Trying, alert
+from triggers.store import episodes
 from web.identity import Caller
 
 LATER = '2030-01-01T13:00:00.000Z'
+RULE_THAT_DESTROYS = SOURCE + RULE.replace('"restore"', '"destroy"')
 
 
 @pytest.fixture
@@ -236,6 +238,63 @@ def test_quota(site: Site) -> None:
     trying.end_runs()
     found = trying.told(alert('resolved', LATER))
     assert (found.outcome, 'an hour' in found.reason) == ('waiting', True)
+
+
+def test_quota_of_old_stacks(site: Site) -> None:
+    """A stack counts as long as it is there, also when the events about it are old."""
+    trying = Trying(site, more='quota = { stacks = 1 }')
+    trying.told(alert())
+    trying.told(alert())
+    trying.end_runs()
+    with site.database.writing() as connection:
+        connection.execute(trigger_events.update().values(received_at=now() - timedelta(days=31)))
+    trying.worker._clean_at = 0.0
+    trying.work()
+    assert trying.outcomes() == ['started']
+    assert trying.told(alert(app='blog')).outcome == 'skipped'
+    with site.database.writing() as connection:
+        connection.execute(stacks.update().values(name='another'))
+    trying.worker._clean_at = 0.0
+    trying.work()
+    assert trying.outcomes() == ['skipped']
+
+
+def test_back_beyond_quota(site: Site) -> None:
+    """What goes back needs no room in the quota of stacks."""
+    trying = Trying(site, more='quota = { stacks = 2 }')
+    make(trying, 2)
+    trying.told(alert())
+    trying.end_runs()
+    trying.told(alert(app='blog'))
+    trying.end_runs('cap-blog')
+    # As if others had moved the first one, whose alert gave it to this one.
+    with site.database.writing() as connection:
+        connection.execute(trigger_events.delete().where(trigger_events.c.stack == 'cap-shop'))
+    trying.write(more='quota = { stacks = 1 }')
+    assert trying.told(alert('resolved')).outcome == 'started'
+
+
+def test_many_wait(trying: Trying) -> None:
+    """However many wait for the end of a run, what is due elsewhere is seen to."""
+    moment = now()
+    values = {'source': 'am', 'rule': 'spike', 'fingerprint': 'f', 'name': 'n', 'labels': {}}
+    with trying.site.database.writing() as connection:
+        for number in range(102):
+            due_at = moment - timedelta(seconds=9 if number == 101 else 1)
+            more = {'episode': str(number), 'url': '', 'stack': 's', 'state': 'firing'}
+            episodes.insert(connection, {**values, **more, 'due_at': due_at})
+        assert episodes.due(connection, moment)[0].episode == '101'
+
+
+def test_another_stack_of_the_name(site: Site) -> None:
+    """What an alert has moved is not taken back from a stack of another program."""
+    trying = Trying(site, RULE_THAT_DESTROYS)
+    trying.told(alert())
+    trying.end_runs()
+    trying.site.change_stack('cap-shop', program='other')
+    found = trying.told(alert('resolved'))
+    assert (found.outcome, 'Another stack' in found.reason) == ('skipped', True)
+    assert len(trying.site.runs('cap-shop')) == 1
 
 
 def test_breaker(site: Site) -> None:

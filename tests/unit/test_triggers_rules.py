@@ -13,6 +13,7 @@ from triggers.rules import templates
 from triggers.rules.reading import RulesError, read
 from triggers.rules.rule import Rule, Rules, Scale
 from triggers.rules.templates import TemplateError
+from triggers.toml_tables import Tables
 
 GOOD = """\
 [source.am]
@@ -99,6 +100,32 @@ def test_no_toml() -> None:
     assert flaws('a = 1\nb =\n')[0][0] == 2
     assert 'line' not in flaws('enabled = true\nenabled = false\n')[0][2][:4]
     assert flaws('enabled = true\nenabled = false\n')[0][0] == 2
+
+
+@pytest.mark.parametrize(
+    'text',
+    ['a = ' + '[' * 3000 + ']' * 3000, 'a = ' + '9' * 5000],
+    ids=['deep', 'long'],
+)
+def test_beyond_measure(tmp_path: Path, text: str) -> None:
+    """What no reader bears is a flaw like any other, also where the file changes."""
+    assert flaws(text)[0][:2] == (1, '')
+    found = rules_file(tmp_path, 'enabled = false')
+    (tmp_path / 'some.toml').write_text(text)
+    assert not found.current().enabled
+    with pytest.raises(SettingsError, match='no TOML'):
+        Tables('ANY_FILE', tmp_path / 'some.toml', {})
+
+
+@pytest.mark.parametrize('name', ['/dev/zero', '\\u0000'])
+def test_no_file_of_a_secret(tmp_path: Path, name: str) -> None:
+    """What never ends is not read, and a name that no file has does no harm."""
+    wrong = GOOD.replace('secret_env = "AM"', f'secret_file = "{name}"')
+    assert 'cannot be read' in flaws(wrong)[0][2]
+    found = rules_file(tmp_path, 'enabled = false')
+    for text, is_on in ((wrong, False), ('enabled = true', True)):
+        (tmp_path / 'some.toml').write_text(text)
+        assert found.current().enabled == is_on
 
 
 def test_same_id() -> None:

@@ -314,3 +314,13 @@ def test_constant_time_for_all() -> None:
     """Texts are compared as bytes, whatever is in them."""
     assert not signing.is_any(['é', '\udcff', ''], ['a', 'b'])
     assert signing.is_any(['é'], ['é'])
+
+
+def test_github_long_name() -> None:
+    """A name of a repository beyond what is stored does not become an error of a database."""
+    body = {'action': 'opened', 'number': 1, 'repository': {'full_name': 'x' * 2000}}
+    raw = json.dumps(body).encode()
+    call = Call({'x-github-event': 'pull_request'}, raw)
+    [found] = github.read(call, Source('github', 'github', ()), 0.0).events
+    assert len(found.fingerprint) <= 200
+    assert len(found.episode) <= 401

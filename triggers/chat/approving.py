@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from stacks.errors import ChangedError, ForbiddenError, PlatformError, UnavailableError
 from stacks.moments import now
-from stacks.ordering import Ordering
-from stacks.permissions import insist_on_role
+from stacks.ordering import Ordering, visible
+from stacks.permissions import insist_on_owner, insist_on_role
 from stacks.platform import Records
 from stacks.records import DESTROY, UPDATE, Caller, Run
 from stacks.requests import NewRun
@@ -93,6 +93,8 @@ class Approver:
     ) -> Decided:
         what = f'{row.operation} of {quoted(row.stack)}'
         if not said.agrees:
+            if caller.name != row.asked_by:
+                insist_on_owner(caller, visible(connection, caller, row.stack).owner)
             text = f'🚫 {what} was discarded by {escaped(caller.name)}.'
             return Decided(Message(text, replaces=True), SKIPPED, 'It was discarded.', row.stack)
         try:

@@ -54,12 +54,12 @@ class Replier:
 
     def work(self, rules: Rules) -> None:
         """Tell all that can be told now."""
+        chats = {name: each for name, each in rules.sources.items() if each.kind in CHATS}
         with self._records.database.reading() as connection:
-            due = chat.due(connection)
+            due = chat.due(connection, chats)
         for reply in due:
-            source = rules.sources.get(reply.source)
-            if source is not None and self._claim(reply):
-                self._tell(source, reply)
+            if self._claim(reply):
+                self._tell(chats[reply.source], reply)
 
     def _claim(self, reply: Row) -> bool:
         pause = RETRY * 2.0 ** min(reply.attempts, MOST_DOUBLED) + TIMEOUT
@@ -98,7 +98,9 @@ class Replier:
             stack = stacks.by_name(connection, run.stack)
             before = stacks.shown(stack).inputs if stack is not None else {}
             buttons = None
-            if stack is not None and _is_asked(run, reply):
+            is_asked = stack is not None and _is_asked(run, reply)
+            # An earlier attempt may have arrived, though its answer did not.
+            if stack is not None and is_asked and chat.withdraw(connection, run.id):
                 buttons = Buttons(secrets.token_urlsafe(32), f'Update {run.stack}', False)
                 asked = {'operation': UPDATE, 'stack': run.stack, 'run_id': run.id}
                 by = {name: getattr(reply, name) for name in ('source', 'asked_by', 'address')}

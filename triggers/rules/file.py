@@ -49,7 +49,7 @@ class RulesFile:
 
 def _secrets(file: Path) -> Sequence[Path]:
     """Return the files with secrets; none where the file cannot be used."""
-    with suppress(OSError, ValueError, AttributeError):
+    with suppress(OSError, ValueError, RecursionError, AttributeError):
         sources = tomli.loads(file.read_text('utf-8')).get('source', {}).values()
         return [each for given in sources for each in files_of(given)]
     return []

@@ -19,7 +19,7 @@ from triggers.rules.secrets import SecretError, secrets_of, webhook_of
 from triggers.rules.templates import TemplateError
 from triggers.sources.kinds import KINDS
 from triggers.sources.source import Source
-from triggers.toml_lines import Path, line_of
+from triggers.toml_lines import BEYOND, Path, line_of
 
 DURATIONS = ('cooldown', 'ttl', 'resolve_delay')
 IsKnown = Callable[[str], bool]
@@ -57,6 +57,8 @@ def read(text: str, is_principal: IsKnown, environ: Mapping[str, str] = os.envir
         said = tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         raise RulesError([RuleFlaw(error.lineno, '', f'is no TOML: {error.msg}')]) from None
+    except (ValueError, RecursionError):
+        raise RulesError([RuleFlaw(1, '', f'is no TOML: {BEYOND}')]) from None
     reader = _Reader(said, is_principal, environ)
     found = reader.rules()
     if reader.flaws:

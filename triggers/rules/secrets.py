@@ -9,6 +9,8 @@ from typing import Any
 from triggers.sources import standard
 
 SHORTEST = 16
+# Of a file with one.
+MOST_BYTES = 64 * 1024
 NAMES = ('secret', 'previous_secret')
 WEBHOOK = 'webhook'
 
@@ -83,6 +85,10 @@ def _value(given: Mapping[str, Any], name: str, environ: Mapping[str, str]) -> s
 
 def _read(key: str, file: str) -> str:
     try:
-        return Path(file).read_text('utf-8').strip()
-    except (OSError, UnicodeDecodeError):
+        # Not of what never ends, as a device or a pipe.
+        if not (found := Path(file)).is_file():
+            raise OSError
+        with found.open('rb') as opened:
+            return opened.read(MOST_BYTES).decode().strip()
+    except (OSError, ValueError):
         raise SecretError(key, f'is {file}, which cannot be read') from None

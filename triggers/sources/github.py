@@ -36,7 +36,8 @@ def read(call: Call, _: Source, __: float) -> Delivery:
     request = payload.mapping(said.get('pull_request'), 'pull_request')
     number = labels.get('number', '')
     is_request = kind == 'pull_request' and bool(number)
-    fingerprint = f'{labels.get("repository", "")}#{number}' if is_request else key
+    named = payload.short(f'{labels.get("repository", "")}#{number}')
+    fingerprint = named if is_request else key
     begun = payload.short(request.get('created_at')) if is_request else ''
     found = Event(
         status=_status(labels.get('action', '')) if is_request else ONCE,

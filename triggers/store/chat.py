@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,13 @@ def ask(connection: sa.Connection, nonce: str, values: Mapping[str, Any]) -> Non
     connection.execute(approvals.insert().values(id=id_of(nonce), expires_at=expires_at, **values))
 
 
+def withdraw(connection: sa.Connection, run_id: str) -> bool:
+    """Have earlier buttons of a preview not count any more; False when one has decided it."""
+    same = approvals.c.run_id == run_id
+    connection.execute(approvals.delete().where(same, approvals.c.decided_by.is_(None)))
+    return connection.execute(sa.select(approvals.c.id).where(same).limit(1)).first() is None
+
+
 def asked(connection: sa.Connection, nonce: str) -> Row | None:
     """Return what a button asks for, which nobody else decides until the transaction ends."""
     query = sa.select(approvals).where(approvals.c.id == id_of(nonce)).with_for_update()
@@ -46,12 +53,14 @@ def tell(connection: sa.Connection, values: Mapping[str, Any]) -> None:
     connection.execute(replies.insert().values(due_at=moment, expires_at=moment + TAKEN, **values))
 
 
-def due(connection: sa.Connection) -> list[Row]:
-    """Return what can be told now: messages, and runs that have ended."""
+def due(connection: sa.Connection, sources: Collection[str]) -> list[Row]:
+    """Return what can be told now in some chats: messages, and runs that have ended."""
     moment = now()
     has_ended = sa.exists().where(runs.c.id == replies.c.run_id, runs.c.ended_at.is_not(None))
     query = sa.select(replies).where(
-        replies.c.due_at <= moment, sa.or_(replies.c.message.is_not(None), has_ended)
+        replies.c.due_at <= moment,
+        replies.c.source.in_(sources),
+        sa.or_(replies.c.message.is_not(None), has_ended),
     )
     return list(connection.execute(query.order_by(replies.c.number).limit(20)))
 

@@ -71,10 +71,12 @@ def holders(connection: sa.Connection, stack: str, but: int) -> list[Row]:
 
 
 def due(connection: sa.Connection, moment: datetime) -> list[Row]:
-    """Return the episodes that are to be looked at now."""
+    """Return the episodes that are to be looked at now, those first that have waited longest."""
     is_due = sa.or_(episodes.c.due_at <= moment, episodes.c.lease_until <= moment)
     query = sa.select(episodes).where(episodes.c.state.in_(OPEN), is_due)
-    return list(connection.execute(query.order_by(episodes.c.number).limit(100)))
+    # Not the oldest: many that wait for the same run are due all the time.
+    since = sa.case((episodes.c.due_at <= moment, episodes.c.due_at), else_=episodes.c.lease_until)
+    return list(connection.execute(query.order_by(since, episodes.c.number).limit(100)))
 
 
 def remove_old(connection: sa.Connection, before: datetime) -> None:

@@ -122,9 +122,23 @@ def stacks_of(connection: sa.Connection, rule: str) -> set[str]:
 
 
 def remove_old(connection: sa.Connection, before: datetime, keys_before: datetime) -> None:
-    """Remove what was decided before a moment, and what was received before another one."""
+    """Remove what was decided before a moment, and what was received before another one.
+
+    Of each stack that is there, the last event by which a rule has begun a run stays: the rule's
+    quota of stacks goes by it.
+    """
+    counted = (
+        sa.select(sa.func.max(events.c.number))
+        .join(stacks, stacks.c.name == events.c.stack)
+        .where(events.c.rule != '', events.c.run_id.is_not(None))
+        .group_by(events.c.rule, events.c.stack)
+    )
     connection.execute(
-        events.delete().where(events.c.received_at < before, events.c.outcome != RECEIVED)
+        events.delete().where(
+            events.c.received_at < before,
+            events.c.outcome != RECEIVED,
+            events.c.number.not_in(counted),
+        )
     )
     connection.execute(
         trigger_deliveries.delete().where(trigger_deliveries.c.received_at < keys_before)
