@@ -534,3 +534,16 @@ def test_alert_that_is_over(asking: Chatting) -> None:
     asking.press(message)
     assert asking.site.runs('cap-shop')[-1].operation == 'preview'
     assert 'is over' in asking.reply()[0]['text']
+
+
+def test_alert_whose_rule_is_off(asking: Chatting) -> None:
+    """What switches the rules off also stops what a rule has asked for before."""
+    asking.told(alert())
+    end(asking, 'cap-shop', update=1)
+    [message] = asking.reply()
+    hook = asking.site.settings.state_dir / 'hook'
+    rules = 'enabled = false\n' + RULES + ALERTS.replace('{more}', '')
+    asking.write(rules, f'webhook_file = "{hook}"')
+    asking.press(message)
+    assert asking.site.runs('cap-shop')[-1].operation == 'preview'
+    assert 'switched off' in asking.reply()[0]['text']

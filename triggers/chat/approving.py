@@ -17,6 +17,7 @@ from stacks.store.stacks import Row
 from triggers.chat.parts import Message, escaped, quoted
 from triggers.chat.said import Press
 from triggers.records import REFUSED, SKIPPED, STARTED
+from triggers.rules.rule import Rule, Rules
 from triggers.sources.source import Source
 from triggers.store import chat, episodes, events, turn
 
@@ -25,6 +26,7 @@ OTHER = 'other'
 LONGEST_REASON = 60
 GONE = 'This button does not count any more. Ask again.'
 OVER = 'What this was for is over.'
+OFF = 'The rule that asks for this is switched off, or gone.'
 CHANGED = 'The stack, its inputs or its program have changed meanwhile. Ask again.'
 
 
@@ -46,8 +48,10 @@ class Approver:
         self._ordering = ordering
         self._records = records
 
-    def press(self, source: Source, said: Press, caller: Caller) -> Decided:
+    def press(self, rules: Rules, source: Source, said: Press, caller: Caller) -> Decided:
         """Do what a button asks for, or not.
+
+        rules: those in force, by which a rule may be no more that has asked.
 
         Raises PlatformError where this caller may not, which leaves the button to others.
         """
@@ -62,19 +66,14 @@ class Approver:
             if row.decided_by:
                 words = f'{escaped(row.decided_by)} has decided this already.'
                 return Decided(Message(words), REFUSED, words, row.stack)
-            if (
-                said.agrees
-                and source.options.get('approver') == OTHER
-                and (caller.name == row.asked_by)
-            ):
-                raise ForbiddenError('Somebody else must agree to what you ask for.')
+            _insist_on_another(source, said, caller, row)
             episode = _episode(connection, row)
-            if episode is not None and episode.state != episodes.FIRING:
-                return Decided(Message(OVER), REFUSED, OVER, row.stack)
+            if episode is not None and (words := _obstacle(rules, episode)):
+                return Decided(Message(words), REFUSED, words, row.stack)
             decided = self._decided(connection, said, caller, row, digest)
             if episode is not None and decided.run:
                 # From now on it has something to give back.
-                episodes.change(connection, episode.number, steps=episode.steps + 1, due_at=None)
+                _stepped(connection, rules.rule(episode.rule), episode)
             chat.decide(connection, row.id, caller.name)
             self._tell(connection, said, row, decided)
             return decided
@@ -131,6 +130,28 @@ class Approver:
             chat.tell(connection, {**to, 'address': sealed, 'message': message})
         if decided.run and self._records.vault.decrypt(sealed):
             chat.tell(connection, {**to, 'address': sealed, 'run_id': decided.run})
+
+
+def _insist_on_another(source: Source, said: Press, caller: Caller, row: Row) -> None:
+    is_own = caller.name == row.asked_by
+    if said.agrees and is_own and source.options.get('approver') == OTHER:
+        raise ForbiddenError('Somebody else must agree to what you ask for.')
+
+
+def _obstacle(rules: Rules, episode: Row) -> str:
+    """Return why what a rule has asked for is not done any more; empty when it is."""
+    rule = rules.rule(episode.rule)
+    if episode.state != episodes.FIRING:
+        return OVER
+    if not rules.enabled or rule is None or rule.dry_run:
+        return OFF
+    return ''
+
+
+def _stepped(connection: sa.Connection, rule: Rule | None, episode: Row) -> None:
+    every = rule.scale.escalate_every if rule and rule.scale else None
+    due_at = now() + every if every else None
+    episodes.change(connection, episode.number, steps=episode.steps + 1, due_at=due_at)
 
 
 def _episode(connection: sa.Connection, row: Row) -> Row | None:

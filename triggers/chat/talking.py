@@ -79,7 +79,7 @@ class Talker:
         name = rules.principal(source.name, said.person.team, said.person.user)
         caller = self._principals(name) if name else None
         try:
-            told = self._told(source, said, caller)
+            told = self._told(rules, source, said, caller)
         except (CommandError, PlatformError) as error:
             if isinstance(error, UnavailableError):
                 raise
@@ -87,14 +87,16 @@ class Talker:
         self._note(source, said, caller, told)
         return told.message, told.run_id is not None
 
-    def _told(self, source: Source, said: Command | Press, caller: Caller | None) -> Told:
+    def _told(
+        self, rules: Rules, source: Source, said: Command | Press, caller: Caller | None
+    ) -> Told:
         if caller is None:
             person = {'team': escaped(said.person.team), 'user': escaped(said.person.user)}
             text = NOBODY.format(source=source.name, **person)
             return Told(Message(text), REFUSED, 'No link is for this person.')
         talk = Talk(source, said, caller)
         if isinstance(said, Press):
-            decided = self._approver.press(source, said, caller)
+            decided = self._approver.press(rules, source, said, caller)
             return Told(
                 decided.message, decided.outcome, decided.reason, decided.stack, run_id=decided.run
             )
