@@ -11,7 +11,7 @@ from tests.platform import Client
 
 PATIENCE = 120.0
 # Enough rows for a copy to be met in its midst, with a chunk of it done.
-ROWS = 400_000
+ROWS = 800_000
 CHUNK = 100_000
 
 
