@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from settings import NAME
 from stacks.errors import Flaw, InvalidError
+from stacks.records import Item, Page
+from stacks.store.stacks import Row
 
 # Of a run's number, as large as databases have them.
 MOST_DIGITS = 9
@@ -18,6 +22,15 @@ def number(cursor: str | None) -> int | None:
         return None
     _insist(cursor.isascii() and cursor.isdigit() and len(cursor) <= MOST_DIGITS)
     return int(cursor)
+
+
+def numbered(found: Sequence[Row], limit: int, shown: Callable[[Row], Item]) -> Page[Item]:
+    """Return the part of a list that goes on after the number of its last item.
+
+    found: one row more than the limit, where there are so many.
+    """
+    items = [shown(row) for row in found[:limit]]
+    return Page(items, str(found[limit - 1].number) if len(found) > limit else None)
 
 
 def name(cursor: str | None) -> str:

@@ -45,8 +45,7 @@ class Notifications:
         before = cursors.number(cursor)
         with self._database().reading() as connection:
             found = deliveries.page(connection, where, caller.programs, limit + 1, before)
-        items = [deliveries.shown(row) for row in found[:limit]]
-        return Page(items, str(found[limit - 1].number) if len(found) > limit else None)
+        return cursors.numbered(found, limit, deliveries.shown)
 
     def disabled(self, caller: Caller) -> dict[str, Disabled]:
         """Return by their names the destinations that are sent nothing any more."""

@@ -254,9 +254,7 @@ class Platform:
                 is_brief=is_brief,
                 whose=whose,
             )
-        is_more = len(found) > limit
-        items = [runs.shown(row) for row in found[:limit]]
-        return Page(items, str(found[limit - 1].number) if is_more else None)
+        return cursors.numbered(found, limit, runs.shown)
 
     def run(self, caller: Caller, run_id: str) -> Run:
         """Return a run.

@@ -134,9 +134,7 @@ class Triggers:
         before = cursors.number(cursor)
         with self._records().database.reading() as connection:
             found = events.page(connection, where, caller.programs, limit + 1, before)
-        is_more = len(found) > limit
-        items = [events.shown(row) for row in found[:limit]]
-        return Page(items, str(found[limit - 1].number) if is_more else None)
+        return cursors.numbered(found, limit, events.shown)
 
     def check(self, caller: Caller, text: str) -> list[RuleFlaw]:
         """Return what is wrong with a file of rules; nothing where it can be used here."""

@@ -119,9 +119,7 @@ class Migrations:
         whose = None if caller.may('operator') else caller.name
         with self._database().reading() as connection:
             found = migrations.page(connection, whose, limit + 1, before)
-        is_more = len(found) > limit
-        items = [migrations.shown(row) for row in found[:limit]]
-        return Page(items, str(found[limit - 1].number) if is_more else None)
+        return cursors.numbered(found, limit, migrations.shown)
 
     def one(self, caller: Caller, migration: str, *, is_brief: bool = False) -> Migration:
         """Return a migration.
