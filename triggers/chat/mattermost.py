@@ -6,7 +6,7 @@ from typing import Any
 
 from triggers import payload, signing
 from triggers.chat.parts import Message
-from triggers.chat.said import Chat, Command, Person, Press, address, form
+from triggers.chat.said import Chat, Command, Person, Press, command, form
 from triggers.event import Call
 from triggers.sources.source import Source
 
@@ -32,15 +32,7 @@ def read(call: Call, source: Source) -> Command | Press:
     if _is_json(call):
         return _press(payload.parse(call.body))
     fields = form(call)
-    return Command(
-        Person(
-            payload.required(fields, 'team_id', 'The form'),
-            payload.required(fields, 'user_id', 'The form'),
-        ),
-        payload.text(fields.get('text', '')),
-        payload.required(fields, 'trigger_id', 'The form'),
-        address(fields.get('response_url'), base),
-    )
+    return command(fields, base)
 
 
 def _press(said: dict[str, Any]) -> Press:

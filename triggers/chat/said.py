@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+from triggers import payload
 from triggers.chat.parts import Message
 from triggers.errors import MalformedError
 from triggers.event import Call
@@ -72,6 +73,22 @@ def form(call: Call) -> dict[str, str]:
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
     except ValueError:
         raise MalformedError('The body is no form.') from None
+
+
+def command(fields: Mapping[str, str], base: str) -> Command:
+    """Return the slash command that a form has; both chats name its fields alike.
+
+    Raises MalformedError.
+    """
+    return Command(
+        Person(
+            payload.required(fields, 'team_id', 'The form'),
+            payload.required(fields, 'user_id', 'The form'),
+        ),
+        payload.text(fields.get('text', '')),
+        payload.required(fields, 'trigger_id', 'The form'),
+        address(fields.get('response_url'), base),
+    )
 
 
 def address(url: object, base: str) -> str:
