@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -31,7 +30,7 @@ from stacks.running import running_migration, running_run
 from stacks.running.presence import Presence
 from stacks.running.running_migration import RunningMigration
 from stacks.running.running_run import LostError, RunningRun, StackRun
-from stacks.running.waiting import Bell
+from stacks.running.waiting import Bell, Result, stored
 from stacks.store import runs, stacks
 from stacks.store.database import Database
 from stacks.store.stacks import Row
@@ -46,8 +45,6 @@ AFTER_THE_END = 5.0
 MOST_ATTEMPTS = 3
 DIED = own_error('The service died each time that it did this run; what was made is in the state.')
 DEFECT = own_error('The service has a defect; its log says more.')
-
-Result = TypeVar('Result')
 
 
 class Dispatcher:
@@ -278,18 +275,7 @@ class Dispatcher:
         return outcome.state
 
     def _stored(self, action: Callable[[sa.Connection], Result]) -> Result:
-        """Do something in the database as soon as it answers.
-
-        Raises UnavailableError when it does not before the service ends.
-        """
-        while True:
-            try:
-                with self._database.writing() as connection:
-                    return action(connection)
-            except UnavailableError as error:
-                if self._draining.wait(POLL):
-                    raise
-                logger.warning('the database is waited for: %s', error)
+        return stored(self._database, self._draining, action)
 
 
 def subject(row: Row) -> str:

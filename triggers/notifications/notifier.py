@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -24,7 +24,7 @@ from stacks.moments import aware, now
 from stacks.platform import Records
 from stacks.records import DELIVERED, DROPPED, GIVEN_UP, WAITING
 from stacks.running.presence import Presence
-from stacks.running.waiting import Bell
+from stacks.running.waiting import Bell, Result, stored
 from stacks.store import deliveries
 from stacks.store.database import Database
 from triggers.notifications import schedule, spreading
@@ -35,7 +35,6 @@ from triggers.outbound import Answer, Outbound, OutboundError
 logger = logging.getLogger(__name__)
 
 Row = sa.Row[Any]
-Result = TypeVar('Result')
 
 # Seconds between two looks for what is due.
 POLL = 1.0
@@ -207,18 +206,7 @@ class Notifier:
         metrics.NOTIFICATIONS.labels(values['state']).inc()
 
     def _store(self, action: Callable[[sa.Connection], Result]) -> Result:
-        """Do something in the database as soon as it answers.
-
-        Raises UnavailableError when it does not before the service ends.
-        """
-        while True:
-            try:
-                with self._database.writing() as connection:
-                    return action(connection)
-            except UnavailableError as error:
-                if self._ended.wait(POLL):
-                    raise
-                logger.warning('the database is waited for: %s', error)
+        return stored(self._database, self._ended, action)
 
 
 def _printable(text: str) -> str:
