@@ -74,9 +74,14 @@ def default_service() -> Service:
     """Return the platform of this process, which start_platform has come up."""
     settings = Settings.from_env()
     service = Service(settings, catalogue(settings))
-    destinations = Destinations(settings.notifications_file)
-    service.accompany(functools.partial(beginning, settings, destinations))
+    service.accompany(functools.partial(beginning, settings, default_destinations()))
     return service
+
+
+@functools.cache
+def default_destinations() -> Destinations:
+    """Return who is told of what by this process."""
+    return Destinations(Settings.from_env().notifications_file)
 
 
 @functools.cache
@@ -196,6 +201,7 @@ def create_app(
     *,
     obstacle: health.Obstacle = lambda: None,
     triggers: Triggers | None = None,
+    destinations: Destinations | None = None,
 ) -> falcon.App[Any, Any]:
     """Return the WSGI application.
 
@@ -205,6 +211,7 @@ def create_app(
     platform: serves `/v1` and the pages; one that never comes up when None.
     obstacle: tells why it does not serve; see Service.obstacle.
     triggers: receives calls from elsewhere; those of a platform that never comes up when None.
+    destinations: who is told of what; of the settings' file when None.
     """
     settings = settings or Settings.from_env()
     program = Path(basic_pulumi.find_local(PROGRAM))
@@ -229,7 +236,7 @@ def create_app(
     app.add_route('/readyz', health.Readiness(readiness, obstacle))
     app.add_route('/metrics', health.Metrics())
     app.add_route('/openapi.json', Description(settings.needs_token))
-    destinations = Destinations(settings.notifications_file)
+    destinations = destinations or Destinations(settings.notifications_file)
     rest.routes.mount(app, platform, triggers, destinations, exchange)
     portal.routes.mount(app, platform, triggers, tokens, destinations)
     return app
@@ -242,6 +249,7 @@ def _default_app(settings: Settings | None = None) -> falcon.App[Any, Any]:
         platform=service.platform,
         obstacle=service.obstacle,
         triggers=default_triggers(),
+        destinations=default_destinations(),
     )
 
 
