@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 import falcon
 
 from portal import paths, rendering, words
-from portal.fields import Option
-from portal.pages import asking
+from portal.pages import asking, listing
 from portal.views import NotificationsPage
 from stacks.platform import Platform
 from stacks.records import DELIVERY_STATES
@@ -36,12 +33,9 @@ class Notifications:
             destinations=self._destinations.all(),
             disabled=self._platform.notifications.disabled(caller),
             where=chosen,
-            states=[
-                Option(each, words.DELIVERY_STATES[each].word, each == state)
-                for each in DELIVERY_STATES
-            ],
-            next=f'?{urlencode({**chosen, "cursor": found.next})}' if found.next else '',
-            first=f'?{urlencode(chosen)}' if cursor else '',
+            states=listing.options(DELIVERY_STATES, words.DELIVERY_STATES, state),
+            next=listing.following(chosen, found.next),
+            first=listing.first(chosen, cursor),
         )
         rendering.render(req, resp, 'notifications/list.html', view)
 

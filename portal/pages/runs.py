@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 import falcon
 
 from portal import paths, rendering, words
-from portal.fields import Option
-from portal.pages import asking
+from portal.pages import asking, listing
 from portal.pages.showing import input_changes, outputs
 from portal.views import InputChange, Progress, Row, RunPage, RunsPage
 from stacks import permissions
@@ -71,14 +69,13 @@ class Runs:
         cursor = asking.query(req, 'cursor') or None
         found = self._platform.runs(asking.caller(req), where, asking.LIMIT, cursor, is_brief=True)
         chosen = {'state': state} if state else {}
-        options = [Option(each, words.RUN_STATES[each].word, each == state) for each in RUN_STATES]
         view = RunsPage(
             runs=found.items,
             stack=stack,
             where=chosen,
-            states=options,
-            next=f'?{urlencode({**chosen, "cursor": found.next})}' if found.next else '',
-            first=f'?{urlencode(chosen)}' if cursor else '',
+            states=listing.options(RUN_STATES, words.RUN_STATES, state),
+            next=listing.following(chosen, found.next),
+            first=listing.first(chosen, cursor),
         )
         rendering.render(req, resp, 'runs/list.html', view)
 

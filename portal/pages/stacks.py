@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
 
 import falcon
 
 from portal import paths, pictures, rendering, words
 from portal.fields import Option
-from portal.pages import asking
+from portal.pages import asking, listing
 from portal.pages.showing import inputs, outputs
 from portal.views import DestroyPage, StackPage, StacksPage
 from stacks import permissions
@@ -53,16 +52,12 @@ class Stacks:
             state=given['state'] or None, owner=owner or None, text=given['q'] or None
         )
         found = self._platform.listed(caller, chosen, asking.LIMIT, offset)
-        states = [
-            Option(each, words.STACK_STATES[each].word, each == given['state'])
-            for each in STACK_STATES
-        ]
         view = StacksPage(
             items=found.items,
             where=where,
-            states=states,
-            next=f'?{urlencode({**where, "from": found.next})}' if found.next else '',
-            first=f'?{urlencode(where)}' if offset else '',
+            states=listing.options(STACK_STATES, words.STACK_STATES, given['state']),
+            next=listing.following(where, found.next, 'from'),
+            first=listing.first(where, offset),
         )
         rendering.render(req, resp, 'stacks/list.html', view)
 

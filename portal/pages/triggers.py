@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 import falcon
 
 from portal import rendering, words
-from portal.fields import Option
-from portal.pages import asking
+from portal.pages import asking, listing
 from portal.views import TriggersPage
 from triggers.records import OUTCOMES, EventFilter
 from triggers.triggers import Triggers as Received
@@ -33,11 +30,9 @@ class Triggers:
         view = TriggersPage(
             events=found.items,
             where=chosen,
-            outcomes=[
-                Option(each, words.OUTCOMES[each].word, each == outcome) for each in OUTCOMES
-            ],
-            next=f'?{urlencode({**chosen, "cursor": found.next})}' if found.next else '',
-            first=f'?{urlencode(chosen)}' if cursor else '',
+            outcomes=listing.options(OUTCOMES, words.OUTCOMES, outcome),
+            next=listing.following(chosen, found.next),
+            first=listing.first(chosen, cursor),
         )
         rendering.render(req, resp, 'triggers/list.html', view)
 
