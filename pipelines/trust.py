@@ -13,7 +13,7 @@ from settings import NAME
 from triggers.outbound import RefusedError as NoUrlError
 from triggers.outbound import checked_url
 from triggers.toml_tables import Tables
-from triggers.watched import Watched
+from watched import Watched
 from web.identity import ROLES, Caller
 
 VARIABLE = 'OIDC_FILE'

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import argparse
 import hmac
-import logging
 import re
 import secrets
 import sys
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from settings import NAME, Settings, SettingsError
+from watched import Watched
 from web.identity import ROLES, Caller
-
-logger = logging.getLogger(__name__)
 
 DIGEST = re.compile('[0-9a-f]{64}')
 TOKEN_BYTES = 32
@@ -37,14 +34,6 @@ class Entry(NamedTuple):
     caller: Caller
 
 
-class Version(NamedTuple):
-    """What tells one version of a file from the next."""
-
-    changed: int
-    size: int
-    inode: int
-
-
 class Tokens:
     """Tells the caller by the token; see API_TOKEN and API_TOKENS_FILE.
 
@@ -54,10 +43,8 @@ class Tokens:
     def __init__(self, settings: Settings) -> None:
         self.are_needed = settings.needs_token
         self._operator = _sole(settings.api_token)
-        self._file = Path(settings.api_tokens_file) if settings.api_tokens_file else None
-        self._reading = threading.Lock()
-        self._version = _version(self._file)
-        self._named = _read(self._file)
+        file = settings.api_tokens_file
+        self._watched = Watched(Path(file), _read) if file else None
 
     def caller(self, token: str) -> Caller | None:
         """Return who has this token, if anybody; where none is needed everybody is an operator."""
@@ -87,16 +74,7 @@ class Tokens:
 
     def _renewed(self) -> Sequence[Entry]:
         """Return what the file says; what it said before, when that cannot be used."""
-        with self._reading:
-            version = _version(self._file)
-            if version != self._version:
-                # Before it is read: one that is broken is told once.
-                self._version = version
-                try:
-                    self._named = _read(self._file)
-                except SettingsError as error:
-                    logger.error('%s The version before it stays in force.', error)
-            return self._named
+        return self._watched.content() if self._watched else []
 
 
 def parse(lines: Iterable[str]) -> list[Entry]:
@@ -142,9 +120,7 @@ def _sole(token: str) -> list[Entry]:
     return [Entry(digest(token), OPERATOR)] if token else []
 
 
-def _read(file: Path | None) -> list[Entry]:
-    if file is None:
-        return []
+def _read(file: Path) -> list[Entry]:
     try:
         return parse(file.read_text('utf-8').splitlines())
     except UnicodeDecodeError as error:
@@ -153,14 +129,6 @@ def _read(file: Path | None) -> list[Entry]:
         raise SettingsError(f'API_TOKENS_FILE={file} cannot be read: {error}.') from error
     except ValueError as error:
         raise SettingsError(f'API_TOKENS_FILE={file}, {error}') from error
-
-
-def _version(file: Path | None) -> Version | None:
-    try:
-        status = file.stat() if file else None
-    except OSError:
-        return None
-    return Version(status.st_ctime_ns, status.st_size, status.st_ino) if status else None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,7 +16,7 @@ from settings import NAME
 from stacks.records import EVENTS
 from triggers.outbound import RefusedError, checked_url
 from triggers.toml_tables import Tables
-from triggers.watched import Watched
+from watched import Watched
 
 VARIABLE = 'NOTIFICATIONS_FILE'
 STANDARD, SLACK, CLOUDEVENTS = KINDS = ('standard-webhooks', 'slack', 'cloudevents')

@@ -13,7 +13,7 @@ from triggers import toml_tables
 from triggers.rules.reading import IsKnown, RulesError, read
 from triggers.rules.rule import Rules
 from triggers.rules.secrets import files_of
-from triggers.watched import Watched
+from watched import Watched
 
 VARIABLE = 'TRIGGERS_FILE'
 
