@@ -8,14 +8,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import click
 
 from infra.cli import table, text
 from infra.client import Client
 from infra.errors import InfraError
+from infra.records import Json
 from infra.waiting import Surroundings, ignored
+
+
+class Listed(Protocol):
+    """A record as lists have them."""
+
+    @property
+    def json(self) -> Json:
+        """All that was said of it."""
+
+
+Item = TypeVar('Item', bound=Listed)
 
 
 @dataclass
@@ -84,6 +96,29 @@ class Context:
         """Give names and what belongs to them as result."""
         for line in table.pairs(rows, table.columns_of(sys.stdout)):
             click.echo(line)
+
+    def put_list(
+        self,
+        found: Sequence[Item],
+        name: Callable[[Item], str],
+        heads: Sequence[str],
+        row: Callable[[Item], Sequence[str]],
+        *,
+        nothing: str = '',
+    ) -> None:
+        """Give a list of records as result, in the form that is wished for.
+
+        name: returns what a script takes of one. nothing: tells people that there is none.
+        """
+        if self.as_json:
+            self.put_json({'items': [each.json for each in found], 'next': None})
+        elif self.quiet:
+            for each in found:
+                self.put(name(each))
+        elif found:
+            self.put_table(heads, [row(each) for each in found])
+        elif nothing:
+            self.say(nothing)
 
     def put_json(self, said: Any) -> None:
         """Give an object of the service as result."""

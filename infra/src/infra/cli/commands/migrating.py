@@ -161,20 +161,13 @@ def abandon(context: Context, migration: str, forget: bool, yes: bool, timeout: 
 def migrations(context: Context) -> None:
     """List your migrations, the newest first."""
     found = list(context.client.migrations())
-    if context.as_json:
-        context.put_json({'items': [each.json for each in found], 'next': None})
-    elif context.quiet:
-        for each in found:
-            context.put(each.id)
-    elif found:
-        heads = ('MIGRATION', 'WHAT', 'STATE', 'SOURCE', 'TARGET', 'BEGUN')
-        rows = [
-            (e.id, e.operation, e.state, e.source, e.target, times.absolute(e.created_at))
-            for e in found
-        ]
-        context.put_table(heads, rows)
-    else:
-        context.say('There are no migrations. To begin one: infra migrate SOURCE --to STACK')
+    context.put_list(
+        found,
+        lambda each: each.id,
+        ('MIGRATION', 'WHAT', 'STATE', 'SOURCE', 'TARGET', 'BEGUN'),
+        lambda e: (e.id, e.operation, e.state, e.source, e.target, times.absolute(e.created_at)),
+        nothing='There are no migrations. To begin one: infra migrate SOURCE --to STACK',
+    )
 
 
 def _url(given: str | None, file: str | None, variable: str, name: str) -> str:

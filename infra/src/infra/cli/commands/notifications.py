@@ -26,16 +26,9 @@ def notifications(
     """List what others were told, or will be, the newest first; for operators."""
     listed = context.client.notifications(state=state, destination=destination, stack=stack)
     found = list(islice(listed, limit))
-    if context.as_json:
-        context.put_json({'items': [each.json for each in found], 'next': None})
-    elif context.quiet:
-        for each in found:
-            context.put(each.id)
-    elif found:
-        heads = ('EVENT', 'STACK', 'TO', 'STATE', 'ATTEMPTS', 'LAST ANSWER', 'WHEN')
-        context.put_table(heads, [_row(each) for each in found])
-    else:
-        context.say('Nobody was told of anything.')
+    heads = ('EVENT', 'STACK', 'TO', 'STATE', 'ATTEMPTS', 'LAST ANSWER', 'WHEN')
+    nothing = 'Nobody was told of anything.'
+    context.put_list(found, lambda each: each.id, heads, _row, nothing=nothing)
 
 
 def _row(each: Notification) -> tuple[str, ...]:

@@ -15,16 +15,13 @@ from infra.records import Program
 def programs(context: Context) -> None:
     """List the programs that stacks can be made of."""
     found = context.client.programs()
-    if context.as_json:
-        context.put_json({'items': [each.json for each in found], 'next': None})
-    elif context.quiet:
-        for each in found:
-            context.put(each.name)
-    elif found:
-        rows = [(each.name, each.category, _about(each)) for each in found]
-        context.put_table(('PROGRAM', 'CATEGORY', 'WHAT IT MAKES'), rows)
-    else:
-        context.say('There are no programs yet, or none that your token may use.')
+    context.put_list(
+        found,
+        lambda each: each.name,
+        ('PROGRAM', 'CATEGORY', 'WHAT IT MAKES'),
+        lambda each: (each.name, each.category, _about(each)),
+        nothing='There are no programs yet, or none that your token may use.',
+    )
 
 
 @click.command()

@@ -14,7 +14,7 @@ import click
 from infra.cli import codes, options, table, text, times, words
 from infra.cli.context import Context, pass_context
 from infra.cli.failures import Ended
-from infra.records import Json, Stack
+from infra.records import Json, Run, Stack
 
 SECRET = '[secret]'
 FOR_EVER = 'never'
@@ -37,18 +37,16 @@ def ls(
 ) -> None:
     """List the stacks."""
     found = list(context.client.stacks(program=program, state=state, owner=owner, text=with_text))
-    if context.as_json:
-        context.put_json({'items': [each.json for each in found], 'next': None})
-    elif context.quiet:
-        for each in found:
-            context.put(each.name)
-    elif found:
-        heads = ('STACK', 'PROGRAM', 'STATE', 'DRIFT', 'OWNER', 'EXPIRES')
-        context.put_table(heads, [_row(context, each) for each in found])
-    elif program or state or owner or with_text:
-        context.say('No stack is like that.')
-    else:
-        context.say('There are no stacks yet. To make one: infra up NAME --program PROGRAM')
+    nothing = 'There are no stacks yet. To make one: infra up NAME --program PROGRAM'
+    if program or state or owner or with_text:
+        nothing = 'No stack is like that.'
+    context.put_list(
+        found,
+        lambda each: each.name,
+        ('STACK', 'PROGRAM', 'STATE', 'DRIFT', 'OWNER', 'EXPIRES'),
+        lambda each: _row(context, each),
+        nothing=nothing,
+    )
 
 
 @click.command()
@@ -159,26 +157,8 @@ def history(context: Context, name: str, limit: int) -> None:
     found = list(islice(context.client.runs(stack=name), limit))
     if not found:
         context.client.stack(name)  # Where there is none, nothing was done with it.
-    if context.as_json:
-        context.put_json({'items': [each.json for each in found], 'next': None})
-    elif context.quiet:
-        for each in found:
-            context.put(each.id)
-    elif found:
-        heads = ('RUN', 'OPERATION', 'STATE', 'CHANGES', 'BY', 'BEGUN', 'TOOK')
-        rows = [
-            (
-                run.id,
-                run.operation,
-                run.state,
-                words.counted_of(run),
-                run.reason or run.caller,
-                times.absolute(run.created_at),
-                times.took(run.started_at, run.ended_at),
-            )
-            for run in found
-        ]
-        context.put_table(heads, rows)
+    heads = ('RUN', 'OPERATION', 'STATE', 'CHANGES', 'BY', 'BEGUN', 'TOOK')
+    context.put_list(found, lambda each: each.id, heads, _run_row)
 
 
 @click.command('open')
@@ -221,6 +201,18 @@ def _row(context: Context, stack: Stack) -> tuple[str, ...]:
     if stack.expires_at:
         expires = times.distance(stack.expires_at, context.now)
     return stack.name, stack.program, stack.state, _drift(stack), stack.owner, expires
+
+
+def _run_row(run: Run) -> tuple[str, ...]:
+    return (
+        run.id,
+        run.operation,
+        run.state,
+        words.counted_of(run),
+        run.reason or run.caller,
+        times.absolute(run.created_at),
+        times.took(run.started_at, run.ended_at),
+    )
 
 
 def _drift(stack: Stack) -> str:

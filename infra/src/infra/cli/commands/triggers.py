@@ -82,23 +82,21 @@ def events(
 
 
 def _give(context: Context, found: Sequence[TriggerEvent]) -> None:
-    if context.as_json:
-        context.put_json({'items': [each.json for each in found], 'next': None})
-    elif context.quiet:
-        for each in found:
-            context.put(each.id)
-    elif found:
-        heads = ('WHEN', 'SOURCE', 'WHAT', 'OUTCOME', 'STACK', 'RUN', 'WHY')
-        rows = [
-            (
-                *(times.absolute(e.received_at), e.source, f'{e.name} {e.status}', e.outcome),
-                *(e.stack, e.run or '', e.reason),
-            )
-            for e in found
-        ]
-        context.put_table(heads, rows)
-    else:
-        context.say('There are no events.')
+    heads = ('WHEN', 'SOURCE', 'WHAT', 'OUTCOME', 'STACK', 'RUN', 'WHY')
+    nothing = 'There are no events.'
+    context.put_list(found, lambda each: each.id, heads, _row, nothing=nothing)
+
+
+def _row(event: TriggerEvent) -> tuple[str, ...]:
+    return (
+        times.absolute(event.received_at),
+        event.source,
+        f'{event.name} {event.status}',
+        event.outcome,
+        event.stack,
+        event.run or '',
+        event.reason,
+    )
 
 
 def _read(file: str) -> str:
