@@ -26,6 +26,9 @@ ROLES: dict[str, Callable[[str], bool]] = {
     'provider': lambda line: 'pulumi-resource-pulumi-python' in line or '-m pulumi.dynamic' in line,
 }
 
+Run = dict[str, Any]
+Order = Callable[[Client, str, str], Run]
+
 
 class Lasting:
     """A platform on one state folder, served by one service after the other."""
@@ -75,6 +78,27 @@ class Lasting:
         """Kill the whole service and start it again."""
         self.kill()
         self.start()
+
+    def bring_to_its_end(
+        self, run: Run, order: Order, name: str, operation: str, *, tries: int
+    ) -> None:
+        """Wait until an operation has succeeded, done again where the kill had it fail.
+
+        order: does an operation on a stack, by its name.
+        """
+        for _ in range(tries):
+            ended = self.client.ended(run)
+            if ended['state'] == 'succeeded':
+                return
+            assert ended['error']['message'], ended
+            # The stack is there by now.
+            is_made = operation == 'create'
+            run = (
+                self.client.start(name, 'update')
+                if is_made
+                else order(self.client, name, operation)
+            )
+        raise AssertionError(f'{operation} does not succeed: {ended["error"]}')
 
     def strike(self, role: str) -> int:
         """Kill whatever of the service has a role; return how many processes that were."""

@@ -35,19 +35,6 @@ def order(client: Client, name: str, operation: str) -> Run:
     return orders[operation]()
 
 
-def brought_to_its_end(here: Lasting, run: Run, name: str, operation: str) -> None:
-    """Wait until an operation has succeeded, done again where the kill had it fail."""
-    for _ in range(MOST_TRIES):
-        ended = here.client.ended(run)
-        if ended['state'] == 'succeeded':
-            return
-        assert ended['error']['message'], ended
-        # The stack is there by now.
-        is_made = operation == 'create'
-        run = here.client.start(name, 'update') if is_made else order(here.client, name, operation)
-    raise AssertionError(f'{operation} does not succeed: {ended["error"]}')
-
-
 def assert_each_has_its_pool(here: Lasting) -> None:
     """Assert that each stack's pool answers with all its workers, and that there is no other."""
     found = Capacity(here.site.service)
@@ -80,7 +67,7 @@ def test_killed_around_pools(
                 run = order(here.client, name, operation)
                 time.sleep(moments.uniform(0, LATEST))  # a moment of its own each time
                 here.strike(victim)
-                brought_to_its_end(here, run, name, operation)
+                here.bring_to_its_end(run, order, name, operation, tries=MOST_TRIES)
                 assert_each_has_its_pool(here)
         here.end()
 

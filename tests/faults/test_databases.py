@@ -46,22 +46,6 @@ def order(client: Client, name: str, operation: str) -> Run:
     return orders[operation]()
 
 
-def repeated(client: Client, name: str, operation: str) -> Run:
-    """Order the same once more, for a stack that is there by now."""
-    return client.start(name, 'update') if operation == 'create' else order(client, name, operation)
-
-
-def brought_to_its_end(here: Lasting, run: Run, name: str, operation: str) -> None:
-    """Wait until an operation has succeeded, done again where the kill had it fail."""
-    for _ in range(MOST_TRIES):
-        ended = here.client.ended(run)
-        if ended['state'] == 'succeeded':
-            return
-        assert ended['error']['message'], ended
-        run = repeated(here.client, name, operation)
-    raise AssertionError(f'{operation} does not succeed: {ended["error"]}')
-
-
 def assert_each_has_its_database(here: Lasting, server: DatabaseServer) -> None:
     """Assert that each stack's users get into its database, and that there is nothing else."""
     found = Databases(here.site.service)
@@ -102,7 +86,7 @@ def test_killed_around_databases(
                 run = order(here.client, name, operation)
                 time.sleep(moments.uniform(0, LATEST))  # a moment of its own each time
                 strike(here, server, victim)
-                brought_to_its_end(here, run, name, operation)
+                here.bring_to_its_end(run, order, name, operation, tries=MOST_TRIES)
                 await_that(lambda: is_up(server))
                 assert_each_has_its_database(here, server)
         here.end()

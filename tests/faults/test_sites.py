@@ -59,22 +59,6 @@ def order(client: Client, name: str, operation: str) -> Run:
     return orders[operation]()
 
 
-def repeated(client: Client, name: str, operation: str) -> Run:
-    """Order the same once more, for a stack that is there by now."""
-    return client.start(name, 'update') if operation == 'create' else order(client, name, operation)
-
-
-def brought_to_its_end(here: Lasting, run: Run, name: str, operation: str) -> None:
-    """Wait until an operation has succeeded, done again where the kill had it fail."""
-    for _ in range(MOST_TRIES):
-        ended = here.client.ended(run)
-        if ended['state'] == 'succeeded':
-            return
-        assert ended['error']['message'], ended
-        run = repeated(here.client, name, operation)
-    raise AssertionError(f'{operation} does not succeed: {ended["error"]}')
-
-
 def assert_each_has_its_bucket(here: Lasting, store: Store, text: str) -> None:
     """Assert that every site is served from its bucket, and that there is no other one."""
     stacks = here.client.get('/stacks?limit=200')['items']
@@ -108,7 +92,7 @@ def test_killed_around_sites(
             if whole or operation in BOUNDED.get(victim, operation):
                 time.sleep(moments.uniform(0, LATEST))  # a moment of its own each time
                 strike(here, store, victim)
-            brought_to_its_end(here, run, name, operation)
+            here.bring_to_its_end(run, order, name, operation, tries=MOST_TRIES)
             await_that(lambda: is_up(store))
             assert_each_has_its_bucket(here, store, text)
 
