@@ -217,9 +217,8 @@ def create_app(
     program = Path(basic_pulumi.find_local(PROGRAM))
     logged = request_log.Middleware(Callers(settings.proxies))
     tokens = Tokens(settings)
-    service = Service(settings, catalogue(settings))
-    platform = platform or service.platform
-    triggers = triggers or triggers_of(settings, service, tokens)
+    platform = platform or _idle(settings).platform
+    triggers = triggers or triggers_of(settings, _idle(settings), tokens)
     guard = Guard(settings, tokens, platform.sessions)
     exchange = Exchange(settings.public_url, TrustFile(settings.oidc_file), platform.database)
     admission = access.Middleware(settings, tokens, exchange.caller)
@@ -240,6 +239,11 @@ def create_app(
     rest.routes.mount(app, platform, triggers, destinations, exchange)
     portal.routes.mount(app, platform, triggers, tokens, destinations)
     return app
+
+
+def _idle(settings: Settings) -> Service:
+    """Return a platform that never comes up."""
+    return Service(settings, catalogue(settings))
 
 
 def _default_app(settings: Settings | None = None) -> falcon.App[Any, Any]:
