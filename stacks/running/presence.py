@@ -26,6 +26,8 @@ from stacks.store.database import Database
 LOCK_CLASS = 7_405
 # How often in turn a lock has to be seen free: a service may be about to connect again.
 LOOKS = 3
+# How long the server may hold our own lock for a connection that it has not seen cut, in ms.
+LOCK_TIMEOUT = 2_000
 
 
 class Presence(Protocol):
@@ -165,7 +167,12 @@ class ConnectionPresence:
         # Of no pool: it is open as long as this service lives.
         connection = self._engine.execution_options(isolation_level='AUTOCOMMIT').connect()
         connection.detach()
-        connection.execute(sa.select(sa.func.pg_advisory_lock(LOCK_CLASS, _number(self.name))))
+        try:
+            connection.execute(sa.text(f'SET lock_timeout = {LOCK_TIMEOUT}'))
+            connection.execute(sa.select(sa.func.pg_advisory_lock(LOCK_CLASS, _number(self.name))))
+        except BaseException:
+            connection.close()
+            raise
         self._connection = connection
 
     @contextmanager

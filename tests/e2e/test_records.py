@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from standardwebhooks import Webhook
 
-from stacks.errors import ConflictError
+from stacks.errors import ConflictError, UnavailableError
 from stacks.moments import now
 from stacks.records import Run
 from stacks.requests import Key, NewRun
@@ -32,6 +32,8 @@ from tests.triggers import WHSEC, Trying, alert
 
 KEY = Key('mine', 'fingerprint')
 CALLERS = 20
+
+Begin = Callable[[str], ConnectionPresence]
 
 
 @pytest.fixture(scope='module')
@@ -171,18 +173,39 @@ def test_log_with_any_letters(site: Site) -> None:
         assert logs.read(connection, run.id, 0, 10_000).decode() == text
 
 
+@pytest.fixture
+def begin(site: Site) -> Iterator[Begin]:
+    """Return a function that makes a service of a name be there."""
+    begun: list[ConnectionPresence] = []
+
+    def begin_one(name: str) -> ConnectionPresence:
+        begun.append(ConnectionPresence(site.database, name))
+        return begun[-1]
+
+    yield begin_one
+    for each in begun:
+        each.close()
+
+
 def looks(at: ConnectionPresence, name: str) -> list[bool]:
     return [at.is_dead(name) for _ in range(LOOKS)]
 
 
-def test_presence(site: Site) -> None:
+def test_presence(begin: Begin) -> None:
     """A service is dead when it was not seen some times in turn; one that lives never is."""
-    me, other = (ConnectionPresence(site.database, name) for name in ('me', 'other'))
+    me, other = begin('me'), begin('other')
     assert me.is_sure()
     assert looks(me, 'other') == [False] * LOOKS
+    assert looks(me, 'nobody') == [False] * (LOOKS - 1) + [True]
     other.close()
-    assert looks(me, 'other') == [False] * (LOOKS - 1) + [True]
-    me.close()
+    await_that(lambda: me.is_dead('other'))
+
+
+def test_cut_unseen(begin: Begin) -> None:
+    """A service waits for its own lock, which the server holds for it still, only for a while."""
+    begin('me')
+    with pytest.raises(UnavailableError):
+        begin('me')
 
 
 def end_connections(server: Server) -> None:
@@ -194,14 +217,13 @@ def end_connections(server: Server) -> None:
         )
 
 
-def test_cut_off(site: Site, server: Server) -> None:
+def test_cut_off(begin: Begin, server: Server) -> None:
     """A service whose connection was cut judges nobody until it is seen again."""
-    me = ConnectionPresence(site.database, 'me')
+    me = begin('me')
     end_connections(server)
     assert looks(me, 'nobody') == [False] * LOOKS
     await_that(me.is_sure)
     assert looks(me, 'nobody')[-1]
-    me.close()
 
 
 def test_connections_cut(site: Site, server: Server) -> None:
