@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.faults.lasting import Lasting
+from tests.faults.lasting import Lasting, lasting
 from tests.infra.process import in_pipe
 from tests.migrating import LEFT, empty_database, sqlite_file
 from tests.moving import CHUNK, ROWS, Moving, assert_went_on, many
@@ -69,11 +69,8 @@ def moving(tmp_path: Path, built_engine: object) -> Iterator[Source]:
         # Which a shutdown leaves to what runs.
         'RUN_TIMEOUT': '0.2',
     }
-    lasting = Lasting(tmp_path, settings)
-    try:
-        yield Source(lasting, folder)
-    finally:
-        lasting.stop()
+    with lasting(tmp_path, **settings) as here:
+        yield Source(here, folder)
 
 
 def test_planned_and_run(moving: Source, target: str) -> None:
