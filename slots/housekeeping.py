@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from pulumi import automation as auto
@@ -18,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class Housekeeper:
-    """Recovers slots and drops their histories in threads of its own."""
+    """Recovers and replaces slots and drops their histories, in threads of its own."""
 
     def __init__(
         self, settings: Settings, names: SlotNames, queue: Queue, open_workspace: OpenWorkspace
@@ -27,7 +28,10 @@ class Housekeeper:
         self._names = names
         self._queue = queue
         self._open_workspace = open_workspace
-        self._threads = ThreadPoolExecutor(settings.slots, thread_name_prefix='slot-housekeeper')
+        # One for each slot, and one for what may be warmed up in its place.
+        self._threads = ThreadPoolExecutor(
+            2 * settings.slots, thread_name_prefix='slot-housekeeper'
+        )
         self._sweeper = Sweeper(self._sweep)
 
     def start(self) -> None:
@@ -41,24 +45,66 @@ class Housekeeper:
 
     def take_back(self, slot: Slot) -> None:
         """Have a slot be free after its run, put in order before where it needs that."""
-        if slot.is_clean and slot.runs < self._settings.runs_per_history:
+        if slot.is_worn and self._queue.begin_to_replace(slot):
+            self._beside(self._replace, slot)
+        if self._queue.leave(slot):
+            self._beside(self._retire, slot)
+        elif slot.is_clean and slot.runs < self._settings.runs_per_history:
             self._queue.put_back(slot)
-            return
+        else:
+            self._queue.expect(slot)
+            self._beside(self._keep, slot)
+
+    def _beside(self, work: Callable[[Slot], None], slot: Slot) -> None:
         try:
-            self._threads.submit(self._keep, slot)
+            self._threads.submit(work, slot)
         except RuntimeError:
             # The interpreter is ending, and starts no work in threads any more.
-            self._keep(slot)
+            work(slot)
+
+    def _replace(self, worn: Slot) -> None:
+        """Have a slot that is warmed up while the worn one still serves take its place."""
+        fresh = None
+        try:
+            if not self._queue.is_draining:
+                fresh = self._warm()
+        except (ProvisioningError, OSError):
+            logger.exception('stack %s is worn, and no other could take its place', worn.name)
+        finally:
+            has_left = self._queue.end_replacing(worn, fresh)
+        if has_left:
+            self._retire(worn)
+
+    def _warm(self) -> Slot:
+        slot = self._names.open_next(self._open_workspace)
+        try:
+            slot.recover()
+            slot.begin()
+            slot.warm_up()
+        except BaseException:
+            slot.close()
+            raise
+        return slot
+
+    def _retire(self, slot: Slot) -> None:
+        try:
+            self._put_in_order(slot)
+        finally:
+            slot.close()
 
     def _keep(self, slot: Slot) -> None:
+        try:
+            self._put_in_order(slot)
+        finally:
+            self._queue.put_back(slot)
+
+    def _put_in_order(self, slot: Slot) -> None:
         try:
             slot.recover()
             if slot.runs >= self._settings.runs_per_history and not self._queue.is_draining:
                 slot.drop_history()
         except (ProvisioningError, auto.CommandError, OSError):
             logger.exception('stack %s was not put in order', slot.name)
-        finally:
-            self._queue.put_back(slot)
 
     def _sweep(self) -> bool:
         """Recover what is unclean and not in use; return whether nothing is left to recover."""

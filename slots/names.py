@@ -8,7 +8,7 @@ from pathlib import Path
 
 from basic_pulumi import BusyError
 from settings import Settings
-from slots.slot import Slot
+from slots.slot import OpenWorkspace, Slot
 from workspaces.ownership import Ownership
 
 MOST_NAMES = 256
@@ -26,19 +26,18 @@ class SlotNames:
         self._set_aside: set[str] = set()
         self._changing = threading.Lock()
 
-    def own_next(self) -> Slot:
-        """Return a slot with the first name that no process owns, this one included.
+    def open_next(self, open_workspace: OpenWorkspace) -> Slot:
+        """Return a slot, opened, with the first name that no process owns, this one included.
 
-        Raises BusyError when there is none.
+        Raises ProvisioningError: BusyError when there is no name.
         """
-        for number in range(MOST_NAMES):
-            name = f'{self._settings.stack}-{number}' if number else self._settings.stack
-            if name not in self._set_aside:
-                try:
-                    return self.own(name)
-                except BlockingIOError:
-                    continue
-        raise BusyError(f'all {MOST_NAMES} slot names are in use', RETRY_AFTER)
+        slot = self._own_next()
+        try:
+            slot.open(open_workspace)
+        except BaseException:
+            slot.close()
+            raise
+        return slot
 
     def own(self, name: str) -> Slot:
         """Return the slot of that name.
@@ -64,6 +63,16 @@ class SlotNames:
         """Hand the name out again."""
         with self._changing:
             self._set_aside.discard(name)
+
+    def _own_next(self) -> Slot:
+        for number in range(MOST_NAMES):
+            name = f'{self._settings.stack}-{number}' if number else self._settings.stack
+            if name not in self._set_aside:
+                try:
+                    return self.own(name)
+                except BlockingIOError:
+                    continue
+        raise BusyError(f'all {MOST_NAMES} slot names are in use', RETRY_AFTER)
 
     @functools.cached_property
     def _folder(self) -> Path:

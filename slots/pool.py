@@ -96,16 +96,10 @@ class Slots:
 
     def _open_next(self) -> Slot:
         try:
-            slot = self._names.own_next()
-            try:
-                slot.open(self._open_workspace)
-            except BaseException:
-                slot.close()
-                raise
+            return self._names.open_next(self._open_workspace)
         except BaseException:
             self.queue.allow_opening()
             raise
-        return slot
 
     def _put_aside(self, slot: Slot) -> bool:
         """Give the slot up until it could be recovered; False when that was done too often."""

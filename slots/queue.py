@@ -10,6 +10,9 @@ from settings import Settings
 from slots.names import RETRY_AFTER
 from slots.slot import Slot
 
+# Seconds in which a slot can be put in order, and hardly another one be opened.
+SOON = 0.5
+
 
 class Queue:
     """Hands out free slots, or the right to open one; the one that was used last comes first."""
@@ -20,6 +23,11 @@ class Queue:
         self._free: deque[Slot] = deque()
         self._waiting = 0
         self._draining = False
+        # Those that are being put in order, and will be free soon.
+        self._expected: set[Slot] = set()
+        # Those that others are warmed up for, and those that others have replaced.
+        self._replacing: set[Slot] = set()
+        self._leaving: set[Slot] = set()
         # Its lock can be taken twice, as drain() needs that.
         self._changed = threading.Condition()
 
@@ -45,8 +53,12 @@ class Queue:
         """
         with self._changed:
             self.refuse_when_draining()
+            if self._expected and not self._free:
+                # Opening another slot takes longer.
+                self._changed.wait_for(lambda: self._free or self._draining, SOON)
             if not self.available:
                 self._wait()
+            self.refuse_when_draining()
             if self._free:
                 return self._free.pop()
             self._unopened -= 1
@@ -55,12 +67,52 @@ class Queue:
     def put_back(self, slot: Slot) -> None:
         """Have the slot be free."""
         with self._changed:
+            self._expected.discard(slot)
             if slot.is_clean:
                 self._free.append(slot)
             else:
                 # To the far end: recovering it can wait until no clean one is free.
                 self._free.appendleft(slot)
             self._changed.notify()
+
+    def expect(self, slot: Slot) -> None:
+        """Know that a slot is being put in order: unless it has to be recovered, that is short."""
+        with self._changed:
+            if slot.is_clean:
+                self._expected.add(slot)
+
+    def begin_to_replace(self, slot: Slot) -> bool:
+        """Tell whether another slot is to be warmed up for this one: once, and not at the end."""
+        with self._changed:
+            if self._draining or slot in self._replacing | self._leaving:
+                return False
+            self._replacing.add(slot)
+            return True
+
+    def end_replacing(self, slot: Slot, fresh: Slot | None) -> bool:
+        """Have `fresh`, if there is one, be free in the place of a slot.
+
+        Returns whether that one has left with it; else it leaves when it is given back.
+        """
+        with self._changed:
+            self._replacing.remove(slot)
+            if fresh is None:
+                return False
+            self._free.append(fresh)
+            self._changed.notify()
+            if slot in self._free:
+                self._free.remove(slot)
+                return True
+            self._leaving.add(slot)
+            return False
+
+    def leave(self, slot: Slot) -> bool:
+        """Have a slot leave if another one has taken its place; return whether it has."""
+        with self._changed:
+            if slot not in self._leaving:
+                return False
+            self._leaving.remove(slot)
+            return True
 
     def allow_opening(self) -> None:
         """Give back the right to open a slot."""

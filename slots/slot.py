@@ -15,7 +15,7 @@ import metrics
 from audit import audited
 from basic_pulumi import ProvisioningError
 from settings import Settings
-from warm_pulumi import deadline, own_deadline
+from warm_pulumi import ColdPulumi, deadline, own_deadline
 from workspaces import recovery, removal
 from workspaces.opening import Witness
 from workspaces.ownership import Ownership
@@ -29,8 +29,12 @@ class OpenWorkspace(Protocol):
     def __call__(self, stack: str, witness: Witness) -> auto.LocalWorkspaceOptions: ...
 
 
-class SupportsClose(Protocol):
+class Driver(Protocol):
     """A pulumi_command that may keep processes."""
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether they have nearly served their time."""
 
     def close(self) -> None:
         """End them."""
@@ -103,12 +107,20 @@ class Slot:
         self._file.mark(clean=False)
 
     def warm_up(self) -> None:
-        """Have the engine running before the first request; the slot must be ready.
+        """Have all that is kept running before the first request; the slot must be ready.
 
         Raises ProvisioningError.
         """
-        basic_pulumi.set_stack(self.context(''), self.options)
-        self._file.mark(clean=True)
+        with audited(self.name, 'warm up'), self.deadline():
+            context = self.context('uuid')
+            stack = basic_pulumi.set_stack(context, self.options)
+            if isinstance(self.options.pulumi_command, ColdPulumi):
+                self._file.mark(clean=True)
+                return
+            basic_pulumi.spin_venv(context['dirname'])
+            basic_pulumi.configure_project(stack, context)
+            with self.ephemeral(stack):
+                basic_pulumi.update_stack(stack, tell=False)
 
     def drop_history(self) -> None:
         """Remove what Pulumi remembers of earlier runs, which would slow down the next ones."""
@@ -126,9 +138,18 @@ class Slot:
 
     def close(self) -> None:
         """End what the slot keeps running and give its name up."""
-        if self.options.pulumi_command:
-            cast(SupportsClose, self.options.pulumi_command).close()
+        if self._driver:
+            self._driver.close()
         self._file.close()
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether what the slot keeps running has nearly served its time."""
+        return self._driver is not None and self._driver.is_worn
+
+    @property
+    def _driver(self) -> Driver | None:
+        return cast(Driver | None, self.options.pulumi_command)
 
     @property
     def is_clean(self) -> bool:

@@ -43,6 +43,7 @@ class FakePulumi(auto.PulumiCommand):
         self.failures: dict[str, list[str]] = {}
         self.during_up: Callable[[], object] = lambda: None
         self.closed = False
+        self.is_worn = False
         # How many resources the next destroy leaves, as one does that is cancelled.
         self.not_destroyed = 0
         self.outputs: Callable[[str], dict[str, Any]] = lambda request: {

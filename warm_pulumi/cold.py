@@ -59,6 +59,11 @@ class ColdPulumi(PulumiCommand):
         self._on_end = on_end
         self._turns = Turns(one_at_a_time=False)
 
+    @property
+    def is_worn(self) -> bool:
+        """Whether something that is kept has nearly served its time: nothing is kept here."""
+        return False
+
     def interrupt(self) -> bool:
         """Cancels the commands that run, as Ctrl-C would. For any thread.
 

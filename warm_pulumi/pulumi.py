@@ -21,6 +21,8 @@ from .turns import Cancellation, Turns
 
 # What a command may take to end after its grace: for its output, and to kill its session.
 _CLOSE_LIMIT = 10.0
+# Of what an engine may serve, or occupy.
+_WORN = 0.9
 _EXEC_SCRIPT = 'pulumi-language-python-exec'
 _HOST = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'host')
 
@@ -105,6 +107,18 @@ class WarmPulumi(PulumiCommand):
         deadline = for_command(self._timeout)
         with self._turn([], deadline) as cancellation:
             self._ready_engine([], for_cli(self.command, self._environ, {}), deadline, cancellation)
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether the engine has nearly served its time, so that it is soon replaced in a command.
+
+        An owner for whom that moment matters opens another instance beside it, and closes this one.
+        """
+        engine = self._engine
+        return engine is not None and (
+            engine.commands >= _WORN * self._max_commands
+            or engine.resident_bytes() >= _WORN * self._max_resident_bytes
+        )
 
     @property
     def engine_pid(self) -> int | None:

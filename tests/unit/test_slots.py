@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 from pulumi import automation as auto
+from pulumi.automation.errors import create_command_error
 
 import api
 from basic_pulumi import BusyError, EngineUnavailableError, ProgramFailedError
 from slots import sweeper
 from slots.pool import Slots
+from tests.doers import await_that
 from tests.fake_pulumi import FakeEngine, FakePulumi, MakeSlots, Meeting
 from workspaces.ownership import Ownership
 
@@ -362,6 +364,85 @@ def test_history_that_cannot_be_dropped(fake: FakeEngine, make_slots: MakeSlots)
     run(slots)
     run(slots)
     assert 'destroy' in fake.commands()
+
+
+def test_history_with_one_client(fake: FakeEngine, make_slots: MakeSlots) -> None:
+    """Who comes while a history is dropped waits for that, as opening a slot takes longer."""
+    slots = make_slots(slots=3, runs_per_history=1)
+    for _ in range(5):
+        run(slots)
+    assert list(fake.opened) == ['dev']
+
+
+def wear(fake: FakeEngine, make_slots: MakeSlots, warming: Callable[[], object]) -> Slots:
+    """Return slots whose only one is worn, and for which another one is being warmed up."""
+    slots = make_slots(slots=1, slot_wait=10)
+    run(slots)
+    fake.opened['dev'].is_worn = True
+    fake.prepare = lambda command: setattr(command, 'during_up', warming)
+    run(slots)
+    await_that(lambda: 'dev-1' in fake.opened)
+    return slots
+
+
+def test_worn(fake: FakeEngine, make_slots: MakeSlots) -> None:
+    """A worn slot serves until another one is warm, which then takes its place."""
+    warmed = threading.Event()
+    slots = wear(fake, make_slots, lambda: warmed.wait(10))
+    for _ in range(3):
+        run(slots)
+    assert fake.opened['dev'].commands.count('up') == 5
+    warmed.set()
+    await_that(lambda: fake.opened['dev'].closed)
+    run(slots)
+    assert list(fake.opened) == ['dev', 'dev-1']
+    assert fake.opened['dev-1'].commands.count('up') == 2
+    assert fake.resources() == []
+
+
+def test_worn_in_use(fake: FakeEngine, make_slots: MakeSlots) -> None:
+    """A worn slot that is in use as another one takes its place ends after that use."""
+    warmed = threading.Event()
+    slots = wear(fake, make_slots, lambda: warmed.wait(10))
+    with slots.lease() as worn:
+        warmed.set()
+        await_that(lambda: slots.queue.available == 1)
+        run(slots)
+        assert worn.name == 'dev'
+        assert not fake.opened['dev'].closed
+    await_that(lambda: fake.opened['dev'].closed)
+    run(slots)
+    assert fake.opened['dev-1'].commands.count('up') == 3
+
+
+def test_worn_without_successor(fake: FakeEngine, make_slots: MakeSlots) -> None:
+    """A worn slot goes on where no other can be warmed up, which is tried again."""
+    failures: list[str] = ['error: no disk'] * 2
+
+    def fail() -> None:
+        if failures:
+            raise create_command_error(auto.CommandResult('', failures.pop(), 255))
+
+    slots = wear(fake, make_slots, fail)
+
+    def is_replaced() -> bool:
+        run(slots)
+        return fake.opened['dev'].closed
+
+    await_that(is_replaced)
+    assert failures == []
+    assert fake.resources() == []
+
+
+def test_close_while_another_is_warmed_up(fake: FakeEngine, make_slots: MakeSlots) -> None:
+    """Slots that are closed meanwhile end what is being warmed up as well."""
+    warmed = threading.Event()
+    slots = wear(fake, make_slots, lambda: warmed.wait(10))
+    closing = threading.Thread(target=slots.close)
+    closing.start()
+    warmed.set()
+    closing.join()
+    assert [each.closed for each in fake.opened.values()] == [True, True]
 
 
 def test_close(fake: FakeEngine, make_slots: MakeSlots) -> None:
