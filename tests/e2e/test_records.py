@@ -23,10 +23,11 @@ from stacks.store import database, deliveries, events, logs, runs
 from stacks.store.database import Database
 from stacks.store.tables import metadata
 from tests import records, telling
+from tests.chatting import Chatting
 from tests.doers import Doer, FakeOperator, await_that
 from tests.postgres import Database as Server
 from tests.postgres import postgres
-from tests.records import ANNA, Site, order
+from tests.records import ANNA, Site, order, write_program
 from tests.telling import Told
 from tests.triggers import WHSEC, Trying, alert
 
@@ -296,6 +297,23 @@ def test_same_delivery_at_once(connect: Callable[[], Site]) -> None:
         calls = [pool.submit(each.receive, body, **headers) for each in services * 8]
         outcomes = [each.result()[0].outcome for each in calls]
     assert sorted(outcomes) == ['repeated'] * 15 + ['unmatched']
+
+
+def test_said_at_once(connect: Callable[[], Site], tmp_path: Path) -> None:
+    """Who asks in a chat for what others ask for at once is told so, or that it is there."""
+    site = connect()
+    write_program(tmp_path / 'catalogue' / 'plain', 'plain', {'size': {'type': 'integer'}})
+    chatting = Chatting(site)
+
+    def say(number: int) -> str:
+        told = chatting.say('up web plain size=3', trigger_id=f'trigger-{number}')
+        return str(told['text'])
+
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(say, range(CALLERS)))
+    assert sum('is queued' in each for each in told) == 1
+    assert [each for each in told if not ('is queued' in each or each.startswith('❌'))] == []
+    assert len(site.runs('web')) == 1
 
 
 def test_notifications(connect: Callable[[], Site], tmp_path: Path) -> None:

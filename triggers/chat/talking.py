@@ -79,13 +79,22 @@ class Talker:
         name = rules.principal(source.name, said.person.team, said.person.user)
         caller = self._principals(name) if name else None
         try:
-            told = self._told(rules, source, said, caller)
+            told = self._settled(rules, source, said, caller)
         except (CommandError, PlatformError) as error:
             if isinstance(error, UnavailableError):
                 raise
             told = Told(Message(f'❌ {escaped(_words(error))}'), REFUSED, _words(error))
         self._note(source, said, caller, told)
         return told.message, told.run_id is not None
+
+    def _settled(
+        self, rules: Rules, source: Source, said: Command | Press, caller: Caller | None
+    ) -> Told:
+        try:
+            return self._told(rules, source, said, caller)
+        except sa.exc.IntegrityError:
+            # The same was said, or made, twice at once; the other one is there to be seen now.
+            return self._told(rules, source, said, caller)
 
     def _told(
         self, rules: Rules, source: Source, said: Command | Press, caller: Caller | None
