@@ -365,6 +365,10 @@ class Client:
         """Return a migration."""
         return Migration.of(self._transport.get(_path('migrations', migration)))
 
+    def rejects(self, migration: str) -> list[Json]:
+        """Return all rows that a migration has left out: `table`, `key`, `column` and `reason`."""
+        return self._transport.lines(_path('migrations', migration, 'rejects'))
+
     def run_migration(self, migration: str) -> Migration:
         """Do what the plan of a migration says; return it as it begins."""
         return Migration.of(self._transport.order('POST', _path('migrations', migration, 'run')))

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -38,6 +38,9 @@ NO_CONTENT = 204
 PASSING = (UnreachableError, UnavailableError)
 
 Json = dict[str, Any]
+Said = TypeVar('Said')
+# Returns what an answer says; None where it is not an answer of the service.
+Read = Callable[[requests.Response], Said | None]
 Query = Mapping[str, str | int | None]
 
 
@@ -116,10 +119,20 @@ class Transport:
 
         Raises InfraError.
         """
+        return self._answered(request, _object_of)
+
+    def lines(self, path: str) -> list[Json]:
+        """Return the objects of the JSON Lines at a path.
+
+        Raises InfraError.
+        """
+        return self._answered(Request('GET', path), _objects_of)
+
+    def _answered(self, request: Request, read: Read[Said]) -> Said:
         pauses = islice(backoff.doubling(FIRST_PAUSE, LONGEST_PAUSE), TRIES - 1)
         while True:
             try:
-                return self._sent(request)
+                return self._sent(request, read)
             except PASSING as error:
                 pause = next(pauses, None) if request.is_repeatable else None
                 wanted = retry_after(error)
@@ -153,7 +166,7 @@ class Transport:
         same = {'Idempotency-Key': key or str(uuid.uuid4())}
         return self.send(Request(method, path, query, body, headers={**(headers or {}), **same}))
 
-    def _sent(self, request: Request) -> Json:
+    def _sent(self, request: Request, read: Read[Said]) -> Said:
         headers = dict(request.headers or {})
         data = None
         if request.body is not None:
@@ -173,24 +186,23 @@ class Transport:
             raise self._untrusted() from error
         except requests.RequestException as error:
             raise self._unreachable(error, request.seconds) from error
-        return self._content(answer)
+        return self._content(answer, read)
 
-    def _content(self, answer: requests.Response) -> Json:
+    def _content(self, answer: requests.Response, read: Read[Said]) -> Said:
         if answer.is_redirect:
             raise self._elsewhere(answer.headers['Location'])
-        if answer.status_code == NO_CONTENT:
-            return {}
-        said = _json_of(answer)
         if answer.ok:
-            if not isinstance(said, dict):
+            found = read(answer)
+            if found is None:
                 raise AnswerError(
                     f'{self.url} answers, but not as the service does: is the url right, or does a '
                     'proxy answer in its place?'
                 )
-            return said
+            return found
+        said = _object_of(answer)
         raise of_answer(
             answer.status_code,
-            said if isinstance(said, dict) and 'title' in said else None,
+            said if said and 'title' in said else None,
             backoff.seconds_of(answer.headers.get('Retry-After')),
         )
 
@@ -231,12 +243,23 @@ def retry_after(error: InfraError) -> float:
     return (error.retry_after or 0.0) if isinstance(error, UnavailableError) else 0.0
 
 
-def _json_of(answer: requests.Response) -> Any:
-    """Return the JSON of an answer; None where it is none."""
+def _object_of(answer: requests.Response) -> Json | None:
+    """Return the object that an answer is, an empty one of no content; None where it is none."""
+    return {} if answer.status_code == NO_CONTENT else _object(answer.content)
+
+
+def _objects_of(answer: requests.Response) -> list[Json] | None:
+    """Return the objects that an answer has a line for each; None where it has other lines."""
+    found = [_object(line) for line in answer.content.splitlines()]
+    return None if None in found else [each for each in found if each is not None]
+
+
+def _object(content: bytes) -> Json | None:
     try:
-        return json.loads(answer.content)
+        said = json.loads(content)
     except (ValueError, RecursionError):
         return None
+    return said if isinstance(said, dict) else None
 
 
 def _innermost(error: BaseException) -> str:

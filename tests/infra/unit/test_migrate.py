@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,28 @@ def test_resume(service: FakeService, infra: Command) -> None:
     done = infra('resume', 'mig_1', '--allow-rejects', '5')
     assert (done.code, service.asked[1].query) == (0, 'allow_rejects=5')
     assert '3 rows were moved' in done.err
+
+
+def test_many_left_out(service: FakeService, infra: Command) -> None:
+    """Of many rows that were left out some are told, and where all are."""
+    service.on('GET', PATH, migration(), migration('migrate', rejects=[REJECT] * 30))
+    service.on('POST', f'{PATH}/run', Answer(on_the_way('migrate'), 202))
+    done = infra('resume', 'mig_1')
+    assert (done.code, done.err.count('left out: goods')) == (0, 20)
+    assert 'and more: infra rejects mig_1' in done.err
+
+
+def test_rejects(service: FakeService, infra: Command) -> None:
+    """All rows that were left out can be listed, as a table or as JSON."""
+    path = f'{PATH}/rejects'
+    line = json.dumps(REJECT).encode() + b'\n'
+    service.on('GET', path, Answer(line * 2), Answer(line), Answer(b''), Answer(b'{}\n[]\n'))
+    head, *rows = infra('rejects', 'mig_1').out.splitlines()
+    assert head.split() == ['TABLE', 'KEY', 'COLUMN', 'VALUE', 'REASON']
+    assert [each.split() for each in rows] == [['goods', 'id=1', 'day', "'x'", 'no', 'date']] * 2
+    assert infra('rejects', 'mig_1', '--json').json == [REJECT]
+    assert 'no row' in infra('rejects', 'mig_1').err
+    assert 'not as the service does' in infra('rejects', 'mig_1').err
 
 
 def test_abandon(service: FakeService, infra: Command) -> None:

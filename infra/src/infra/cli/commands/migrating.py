@@ -18,6 +18,7 @@ from infra.records import Json, Migration, objects
 SOURCE, TARGET = 'INFRA_SOURCE_URL', 'INFRA_TARGET_URL'
 # Of a list in a plan that is shown.
 MOST_SHOWN = 20
+REJECT = ('table', 'key', 'column', 'value', 'reason')
 STEPS = {
     'copy': 'copying',
     'again': 'reading again',
@@ -170,6 +171,22 @@ def migrations(context: Context) -> None:
     )
 
 
+@click.command()
+@click.argument('migration')
+@options.output
+@pass_context
+def rejects(context: Context, migration: str) -> None:
+    """List all rows that a migration has left out, as they did not fit."""
+    found = context.client.rejects(migration)
+    if context.as_json:
+        context.put_json(found)
+    elif found:
+        heads = [each.upper() for each in REJECT]
+        context.put_table(heads, [tuple(_words(each).values()) for each in found])
+    else:
+        context.say(f'{migration} has left out no row.')
+
+
 def _url(given: str | None, file: str | None, variable: str, name: str) -> str:
     """Return a url from where it was given.
 
@@ -317,16 +334,18 @@ def _tell_end(context: Context, done: Migration) -> None:
     context.say(f'{done.rows or 0} rows were moved to {done.target}, all verified.')
     if done.backup:
         context.say(f'What was replaced is in the schema {done.backup}.')
-    for each in done.rejects:
+    for each in done.rejects[:MOST_SHOWN]:
         context.warn(_reject(each))
+    if len(done.rejects) > MOST_SHOWN:
+        context.warn(f'and more: infra rejects {done.id}')
 
 
 def _reject(each: Json) -> str:
-    said = {name: text.one_line(str(each.get(name))) for name in ('table', 'key', 'column')}
-    return (
-        f'left out: {said["table"]} ({said["key"]}), {said["column"]} '
-        f'{text.one_line(str(each.get("value")))}: {text.one_line(str(each.get("reason")))}'
-    )
+    return 'left out: {table} ({key}), {column} {value}: {reason}'.format(**_words(each))
+
+
+def _words(reject: Json) -> dict[str, str]:
+    return {name: text.one_line(str(reject.get(name))) for name in REJECT}
 
 
 def _give(context: Context, found: Migration, tell: Callable[[], None]) -> None:
@@ -338,4 +357,4 @@ def _give(context: Context, found: Migration, tell: Callable[[], None]) -> None:
         tell()
 
 
-COMMANDS = (migrate, migrations, resume, abandon)
+COMMANDS = (migrate, migrations, resume, abandon, rejects)
