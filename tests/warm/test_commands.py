@@ -186,15 +186,19 @@ def test_command_that_resists_is_killed(warm: WarmPulumi, project: Project) -> N
 
 
 def test_recycled_after_so_many_commands(engine_bin: Path, project: Project) -> None:
-    """The engine is replaced between commands when it has served its time."""
-    pids = set()
+    """The engine is replaced between commands when it has served its time, and tells before."""
+    pids = []
+    worn = []
     with WarmPulumi(
         str(engine_bin / 'pulumi-warm'), str(engine_bin / 'pulumi'), max_commands=2
     ) as pulumi_:
+        assert not pulumi_.is_worn
         for _ in range(4):
             project.run(pulumi_, 'whoami')
-            pids.add(pulumi_.engine_pid)
-    assert len(pids) == 2
+            pids.append(pulumi_.engine_pid)
+            worn.append(pulumi_.is_worn)
+    assert worn == [False, True, False, True]
+    assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
 def test_closed(engine_bin: Path, project: Project) -> None:
