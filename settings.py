@@ -67,7 +67,9 @@ class Settings:
     )
     slots: int = _setting('SLOTS', 4, 'Runs at the same time, each on a stack of its own.')
     slot_start: str = _setting(
-        'SLOT_START', 'lazy', '`lazy`: slots start when needed; `eager`: all, warmed up, with the service.'
+        'SLOT_START',
+        'lazy',
+        '`lazy`: slots start when needed; `eager`: with the service, and warm.',
     )
     slot_wait: float = _setting('SLOT_WAIT', 60.0, 'Seconds a request waits for a free slot.')
     queue_limit: int = _setting('QUEUE_LIMIT', 16, 'Requests that may wait; more are refused.')
