@@ -86,7 +86,7 @@ def run(folder: Path, stack: ExitStack, quick: bool) -> dict[str, Any]:
     if not quick:
         say('growth')
         one_slot = functools.partial(start, ENGINE='warm', SLOTS='1')
-        results['growth'] = load.growth(one_slot, 2000, say)
+        results['growth'] = load.growth(one_slot, load.CYCLES, say)
     return results
 
 

@@ -18,7 +18,8 @@ from tests import processes
 from tests.service import Service
 
 KINDS = ('id', 'uuid', 'string')
-# An engine is replaced after as many cycles.
+# So that several engines are replaced on the way.
+CYCLES = 5000
 GROWTH_WINDOW = 200
 RUNS_PER_HISTORY = Settings().runs_per_history
 
@@ -86,14 +87,26 @@ def growth(start: Start, cycles: int, say: Callable[[str], object]) -> dict[str,
             say(f'  {number * GROWTH_WINDOW} of {cycles} cycles: {window.summary()}')
         beside = Window(fresh)
         windows[-1].run(session, beside)
+    # The first request has the slot start.
+    seconds = [each for window in windows[:-1] for each in window.sample.seconds][1:]
     return {
         'cycles': cycles,
+        'tail': tail(Sample(seconds)),
         'errors': sum(window.errors for window in [*windows, beside]),
         'first': windows[0].summary(),
         'second': windows[1].summary(),
         'last': windows[-1].summary(),
         'fresh': beside.summary(),
         'last_to_fresh': windows[-1].sample.median / beside.sample.median,
+    }
+
+
+def tail(sample: Sample) -> dict[str, float]:
+    """Return how late the latest answers are."""
+    quantiles = {'p50': 0.5, 'p99': 0.99, 'p999': 0.999, 'max': 1.0}
+    return {
+        'requests': len(sample.seconds),
+        **{name: sample.quantile(share) for name, share in quantiles.items()},
     }
 
 

@@ -232,7 +232,18 @@ def _growth(growth: dict[str, Any]) -> str:
             f'| {title} {at["runs"]} | {at["median"]:.3f} | {at["files"]} | {at["state_mb"]:.2f} '
             f'| {at["memory_mb"]:.0f} |'
         )
-    return '\n'.join(lines)
+    return '\n'.join([*lines, '', *_tail(growth['tail'])])
+
+
+def _tail(tail: dict[str, float]) -> list[str]:
+    columns = {'p50': 'median s', 'p99': 'p99 s', 'p999': 'p99.9 s', 'max': 'max s'}
+    ratio = tail['max'] / tail['p50']
+    return [
+        f'| One client, {tail["requests"]} answers in turn | {" | ".join(columns.values())} '
+        '| max : median |',
+        '|---|---|---|---|---|---|',
+        f'| | {" | ".join(f"{tail[name]:.3f}" for name in columns)} | {ratio:.1f} |',
+    ]
 
 
 def _cpu_model() -> str:

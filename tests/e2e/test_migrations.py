@@ -59,9 +59,11 @@ def assert_moved(source: str, target: str) -> None:
     assert rows(target, LEFT.replace('%%', '%')) == []
 
 
-@pytest.fixture
-def moving(tmp_path: Path, built_engine: object) -> Iterator[Source]:
-    folder = tmp_path / 'sources'
+@pytest.fixture(scope='module')
+def moving(tmp_path_factory: pytest.TempPathFactory, built_engine: object) -> Iterator[Source]:
+    """A service, which a test may stop, and starts again then."""
+    here = tmp_path_factory.mktemp('moving')
+    folder = here / 'sources'
     folder.mkdir()
     settings = {
         'MIGRATION_HOSTS': '127.0.0.1',
@@ -69,8 +71,14 @@ def moving(tmp_path: Path, built_engine: object) -> Iterator[Source]:
         # Which a shutdown leaves to what runs.
         'RUN_TIMEOUT': '0.2',
     }
-    with lasting(tmp_path, **settings) as here:
-        yield Source(here, folder)
+    with lasting(here, **settings) as found:
+        yield Source(found, folder)
+
+
+@pytest.fixture(scope='module')
+def table(moving: Source) -> str:
+    """The URL of a file with the table `many`."""
+    return sqlite_file(moving.folder, many())
 
 
 def test_planned_and_run(moving: Source, target: str) -> None:
@@ -89,10 +97,9 @@ def test_planned_and_run(moving: Source, target: str) -> None:
     assert (refused.status_code, refused.json()['type']) == (409, '/docs/errors#wrong-state')
 
 
-def test_cancelled_resumed(moving: Source, target: str) -> None:
+def test_cancelled_resumed(moving: Source, target: str, table: str) -> None:
     """A migration that was cancelled goes on where it was when it is resumed."""
-    source = sqlite_file(moving.folder, many())
-    path = moving.begin(source, target)
+    path = moving.begin(table, target)
     moving.copying(path)
     assert moving.client.call('POST', f'{path}/cancel').status_code == 202
     assert moving.ended(path)['state'] == 'cancelled'
@@ -101,10 +108,10 @@ def test_cancelled_resumed(moving: Source, target: str) -> None:
     done = moving.done(path)
     assert done['rows'] == ROWS
     assert_went_on(moving.log(done))
-    assert_moved(source, target)
+    assert_moved(table, target)
 
 
-def test_cancelled_abandoned(moving: Source, target: str) -> None:
+def test_cancelled_abandoned(moving: Source, target: str, table: str) -> None:
     """Of a migration that is abandoned nothing is left, neither in the target nor here."""
     path = moving.begin(sqlite_file(moving.folder, many()), target)
     moving.copying(path)
@@ -119,10 +126,9 @@ def test_cancelled_abandoned(moving: Source, target: str) -> None:
     assert list(copies.iterdir()) == []
 
 
-def test_killed(moving: Source, target: str) -> None:
+def test_killed(moving: Source, target: str, table: str) -> None:
     """A migration whose service is killed in mid-copy is gone on with by the next one."""
-    source = sqlite_file(moving.folder, many())
-    path = moving.begin(source, target)
+    path = moving.begin(table, target)
     moving.copying(path)
     moving.lasting.restart()
     done = moving.done(path)
@@ -132,13 +138,12 @@ def test_killed(moving: Source, target: str) -> None:
     assert 'the private copy is gone' not in log
     assert log.count('planned: ') == 1
     assert_went_on(log)
-    assert_moved(source, target)
+    assert_moved(table, target)
 
 
-def test_put_off(moving: Source, target: str) -> None:
+def test_put_off(moving: Source, target: str, table: str) -> None:
     """A migration that a shutdown puts off goes on afterwards, and that is no attempt."""
-    source = sqlite_file(moving.folder, many())
-    path = moving.begin(source, target)
+    path = moving.begin(table, target)
     moving.copying(path)
     moving.lasting.stop()
     moving.lasting.start()
@@ -146,7 +151,7 @@ def test_put_off(moving: Source, target: str) -> None:
     assert moving.client.get(f'/runs/{done["run"]}')['attempts'] == 1
     assert 'Stopped; what is copied is kept.' in moving.log(done)
     assert_went_on(moving.log(done))
-    assert_moved(source, target)
+    assert_moved(table, target)
 
 
 def test_reach(moving: Source, target: str, tmp_path: Path) -> None:
