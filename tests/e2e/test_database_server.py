@@ -48,7 +48,9 @@ def ends(service: Service, number: int) -> None:
             os.kill(pid, number)
 
 
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    'number', [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)]
+)
 def test_service_ends(tmp_path: Path, number: int) -> None:
     """However the service ends, its server ends with it; the next one has all that was in it."""
     state = tmp_path / 'state'
@@ -115,6 +117,7 @@ def test_as_ordinary_user(tmp_path: Path) -> None:
     assert done.stdout.split() == [str(os.geteuid() if user is None else user), 'postgres']
 
 
+@pytest.mark.slow
 def test_another_version(tmp_path: Path) -> None:
     """Data of another major version is refused and kept; the documented way brings it over."""
     state = tmp_path / 'state'

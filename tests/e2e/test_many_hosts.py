@@ -192,6 +192,7 @@ def test_killed_host(site: Site, balancers: list[Balanced]) -> None:
         assert (site.locks('host-a'), site.resources('host-a')) == left
 
 
+@pytest.mark.slow
 def test_restarted_host(site: Site) -> None:
     """A host that was killed in mid-run and comes back destroys what it had left."""
     with site.serving_held('host-a') as first:
@@ -205,6 +206,7 @@ def test_restarted_host(site: Site) -> None:
         assert f'recovering stack organization/held/{site.name("host-a")}' in again.service.log()
 
 
+@pytest.mark.slow
 def test_replaced_host(site: Site) -> None:
     """A new machine with a dead one's names, and nothing else of it, cleans up after it too."""
     with site.serving_held('host-a') as first:

@@ -14,7 +14,7 @@ import pytest
 from tests.faults.lasting import Lasting, lasting
 from tests.infra.process import in_pipe
 from tests.migrating import LEFT, empty_database, sqlite_file
-from tests.moving import CHUNK, ROWS, Moving, assert_went_on, many
+from tests.moving import ROWS, Moving, assert_went_on, many
 from tests.postgres import Database, postgres
 
 FEW = """
@@ -111,6 +111,7 @@ def test_cancelled_resumed(moving: Source, target: str, table: str) -> None:
     assert_moved(table, target)
 
 
+@pytest.mark.slow
 def test_cancelled_abandoned(moving: Source, target: str, table: str) -> None:
     """Of a migration that is abandoned nothing is left, neither in the target nor here."""
     path = moving.begin(sqlite_file(moving.folder, many()), target)
@@ -141,6 +142,7 @@ def test_killed(moving: Source, target: str, table: str) -> None:
     assert_moved(table, target)
 
 
+@pytest.mark.slow
 def test_put_off(moving: Source, target: str, table: str) -> None:
     """A migration that a shutdown puts off goes on afterwards, and that is no attempt."""
     path = moving.begin(table, target)
@@ -174,7 +176,7 @@ def test_secret(moving: Source, target: str, server: Database) -> None:
     told = []
     for password in ('planted-value-7319', 'planted-value-7319-wrong'):
         url = f'postgresql://mover:{password}@{host}'
-        path = moving.begin(sqlite_file(moving.folder, many(CHUNK)), url, replace=True)
+        path = moving.begin(sqlite_file(moving.folder, many(1000)), url, replace=True)
         found = moving.ended(path)
         told += [str(found), str(moving.client.get('/migrations'))]
         told.append(moving.log(found))

@@ -151,6 +151,7 @@ def test_service_is_killed(service: Lasting, moving: Moving, folder: Path, targe
     assert_many(service, target)
 
 
+@pytest.mark.slow
 def test_target_is_killed(service: Lasting, moving: Moving, folder: Path, target: str) -> None:
     """A PostgreSQL of ours that is killed in mid-copy is waited for, and the copy goes on."""
     path = moving.begin(sqlite_file(folder / 'sources', many()), f'stack {target}')

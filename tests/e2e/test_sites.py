@@ -313,7 +313,9 @@ def _run(line: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    'number', [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_service_ends(tmp_path: Path, number: int) -> None:
     """However the service ends, its store ends with it; the next one serves the sites again."""
     with serving(tmp_path, STATE_DIR=str(tmp_path / 'state')) as service:
@@ -334,6 +336,7 @@ def test_service_ends(tmp_path: Path, number: int) -> None:
         found.delete('again')
 
 
+@pytest.mark.slow
 def test_upgrade(tmp_path: Path) -> None:
     """What one version of the program has made, the next one changes, and any one removes."""
     programs = tmp_path / 'programs'

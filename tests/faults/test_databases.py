@@ -111,6 +111,7 @@ def is_up(server: DatabaseServer) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_many_databases(tmp_path: Path, rounds: Rounds) -> None:
     """Many databases, made and destroyed by many clients at once, all end rightly; none is left."""
     count = rounds(4, 50)

@@ -85,6 +85,7 @@ def test_master_killed(tmp_path: Path, mode: str) -> None:
         held.await_rest()
 
 
+@pytest.mark.slow
 def test_worker_killed_and_engine_hangs(tmp_path: Path, mode: str) -> None:
     """SIGKILL of the web worker while its engine cannot react: the next one ends that engine."""
     with serving_held(tmp_path, ENGINE=mode, SLOTS='1') as held:
@@ -120,6 +121,7 @@ def test_namespace_ends(tmp_path: Path, mode: str) -> None:
         assert second.service.stop() == 0
 
 
+@pytest.mark.slow
 def test_random_kills(tmp_path: Path, mode: str, rounds: Rounds, seed: int) -> None:
     """A signal to a random process at a random moment, round after round."""
     count = rounds(2, 60) if mode == 'warm' else rounds(1, 12)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 import requests
 
 from tests import processes
@@ -64,6 +65,7 @@ def assert_answered_or_told(answers: list[requests.Response]) -> None:
             assert int(answer.headers['retry-after']) > 0
 
 
+@pytest.mark.slow
 def test_two_services(tmp_path: Path, mode: str) -> None:
     """Two services on one state folder with the same names: neither disturbs the other."""
     with serving_held(tmp_path, ENGINE=mode, SLOT_WAIT='120') as one:
@@ -82,6 +84,7 @@ def test_two_services(tmp_path: Path, mode: str) -> None:
         one.assert_clean()
 
 
+@pytest.mark.slow
 def test_soak(
     tmp_path: Path, rounds: Rounds, record_property: Callable[[str, object], None]
 ) -> None:

@@ -115,6 +115,7 @@ def is_up(store: Store) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_many_sites(here: Lasting, rounds: Rounds) -> None:
     """Many sites, made and destroyed by many clients at once, all end rightly, and none is left."""
     count = rounds(CLIENTS // 2, 50)

@@ -71,6 +71,7 @@ def assert_buckets(here: Lasting) -> None:
     assert set(Store(here.site.service.state).buckets()) == wanted
 
 
+@pytest.mark.slow
 def test_create_on_a_full_disk(here: Lasting, disk: Path) -> None:
     """A site for which there is no room is one clear error, and made when there is."""
     filler = fill(disk)
@@ -108,6 +109,7 @@ def test_update_on_a_full_disk(here: Lasting, disk: Path) -> None:
     here.end()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('disk', [EXT4], indirect=True)
 def test_destroy_after_half_a_path(here: Lasting, disk: Path) -> None:
     """Folders for whose file there was no room are in the way of no destroy."""

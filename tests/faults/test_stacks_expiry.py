@@ -7,6 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.faults.held import await_that
 from tests.faults.lasting import Lasting, lasting
 from tests.platform import inputs
@@ -86,6 +88,7 @@ def moment(text: str) -> float:
     return time.mktime(time.strptime(whole, '%Y-%m-%dT%H:%M:%S')) + float(f'0.{part or 0}')
 
 
+@pytest.mark.slow
 def test_extended_in_time(tmp_path: Path, mode: str) -> None:
     """A stack whose time is extended while a run delays its destroy is not destroyed."""
     with lasting(tmp_path, ENGINE=mode, WORKERS='1') as here:

@@ -142,6 +142,7 @@ def test_host_killed(shared: Cluster, rounds: Rounds) -> None:
                 assert attempts(second, runs) == [2] * len(runs)
 
 
+@pytest.mark.slow
 def test_service_killed(shared: Cluster, rounds: Rounds, choose: Choose) -> None:
     """A service dies and its engines do not: another host waits until each has let go."""
     operations = choose('preview', 'update')
@@ -159,6 +160,7 @@ def test_service_killed(shared: Cluster, rounds: Rounds, choose: Choose) -> None
                 await_end(left)
 
 
+@pytest.mark.slow
 def test_frozen_host(shared: Cluster, rounds: Rounds, choose: Choose) -> None:
     """A host that stands still for long is not taken for dead, and goes on where it was."""
     operations = choose('refresh', 'destroy')
@@ -183,7 +185,10 @@ CUT = 'select pg_terminate_backend(pid) from pg_stat_activity where application_
 CUT_PRESENCE = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
 
 
-@pytest.mark.parametrize('which', ['all', 'the one that shows that it lives'])
+@pytest.mark.parametrize(
+    'which',
+    [pytest.param('all', marks=pytest.mark.slow), 'the one that shows that it lives'],
+)
 def test_connections_cut(shared: Cluster, rounds: Rounds, choose: Choose, which: str) -> None:
     """A host's connections to the database are cut: its runs go on, or are done again."""
     operations = choose('update', 'refresh')

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from tests import processes
 from tests.faults.conftest import Rounds
 from tests.faults.lasting import Lasting, lasting
@@ -20,6 +22,7 @@ KEPT = {'backend', 'home', 'passphrase', 'platform.db', 'platform.db.lock'}
 KEPT |= {'programs', 'services', 'slots', 'workers'}
 
 
+@pytest.mark.slow
 def test_many_stacks(
     tmp_path: Path, rounds: Rounds, record_property: Callable[[str, object], None]
 ) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from tests.faults.conftest import Rounds
@@ -26,6 +27,7 @@ VICTIMS = ['worker', 'service', 'engine', 'host', 'program', 'provider']
 EXPECTED = {200, 202, 404, 409, 503}
 
 
+@pytest.mark.slow
 def test_random_kills_of_stacks(
     tmp_path: Path, rounds: Rounds, seed: int, record_property: Callable[[str, object], None]
 ) -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from tests.faults.lasting import Lasting, kill, lasting
@@ -38,6 +39,7 @@ def test_the_same_key_at_once(tmp_path: Path) -> None:
         here.end()
 
 
+@pytest.mark.slow
 def test_the_same_key_while_the_service_is_killed(tmp_path: Path) -> None:
     """Requests with one key, some of them cut off by a kill and sent again, are one run."""
     with lasting(tmp_path) as here:
@@ -62,6 +64,7 @@ def test_the_same_key_while_the_service_is_killed(tmp_path: Path) -> None:
         here.end()
 
 
+@pytest.mark.slow
 def test_frozen_service(tmp_path: Path, mode: str) -> None:
     """A frozen service keeps its runs, though another one works on the same state meanwhile."""
     with lasting(tmp_path, ENGINE=mode, WORKERS='1') as here, lasting(tmp_path) as other:

@@ -38,6 +38,7 @@ def assert_made_once(here: Lasting) -> None:
     assert Counter(here.done()) == wanted
 
 
+@pytest.mark.slow
 def test_reload_under_load(tmp_path: Path, mode: str) -> None:
     """SIGHUP under load: what runs is finished by the old worker, the rest is done by the new."""
     with lasting(tmp_path, ENGINE=mode) as here:
@@ -88,6 +89,7 @@ def test_stopped_under_load(tmp_path: Path, mode: str) -> None:
         here.end()
 
 
+@pytest.mark.slow
 def test_put_off(tmp_path: Path, mode: str) -> None:
     """A run that is longer than a shutdown waits is put off, for the next service or a cancel."""
     with lasting(tmp_path, ENGINE=mode, **SHORT) as here:
