@@ -171,6 +171,8 @@ def _tls(mode: str, options: dict[str, str]) -> Any:
     # Without a context the driver encrypts where the server can.
     if mode in ('disable', 'allow', 'prefer'):
         return None
+    if mode == 'require' and 'sslrootcert' in options:
+        mode = 'verify-ca'  # As libpq has it: who names an authority wants to have it asked.
     context = ssl.create_default_context(cafile=options.get('sslrootcert'))
     context.check_hostname = mode == 'verify-full'
     if mode not in ('verify-ca', 'verify-full'):

@@ -7,15 +7,11 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.certificates import certified
 from tests.receiver import Receiver, Reply, receiving
 from triggers import outbound
 from triggers.outbound import Outbound, OutboundError, RefusedError
@@ -178,35 +174,9 @@ def test_no_http() -> None:
         thread.join()
 
 
-def certified(folder: Path) -> Path:
-    """Return a file with a certificate for hooks.example and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, 'hooks.example')])
-    moment = datetime.now(timezone.utc)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(moment - timedelta(days=1))
-        .not_valid_after(moment + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName('hooks.example')]), False)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / 'certificate.pem'
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
-    return file
-
-
 def test_tls(tmp_path: Path) -> None:
     """TLS asks for the host by its name, and insists on a certificate for that name."""
-    file = certified(tmp_path)
+    file = certified(tmp_path, 'hooks.example')
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(file)
     trusting = ssl.create_default_context(cafile=str(file))
