@@ -77,6 +77,7 @@ def test_service_ends(tmp_path: Path, number: int) -> None:
         found.destroy('again')
 
 
+@pytest.mark.slow
 def test_two_services(tmp_path: Path) -> None:
     """Of two services on one folder one keeps the server, and the other one takes it over."""
     state = tmp_path / 'state'

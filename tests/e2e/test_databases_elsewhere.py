@@ -96,6 +96,7 @@ def test_rights_elsewhere(databases: Databases, server: Database) -> None:
     run(server, 'DROP DATABASE theirs')
 
 
+@pytest.mark.slow
 def test_user_without_rights(server: Database, tmp_path: Path) -> None:
     """Who may not make roles is told what it takes."""
     run(server, "CREATE ROLE nobody_much LOGIN PASSWORD 'x'")
@@ -113,7 +114,7 @@ UNUSABLE = {
 }
 
 
-@pytest.mark.parametrize('what', UNUSABLE)
+@pytest.mark.parametrize('what', ['password', pytest.param('port', marks=pytest.mark.slow)])
 def test_server_that_cannot_be_used(server: Database, tmp_path: Path, what: str) -> None:
     """A setting that does not fit is told in words, without a password, and leaves nothing."""
     address, words = UNUSABLE[what]

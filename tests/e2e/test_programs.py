@@ -51,6 +51,9 @@ def test_else_branch(tmp_path: Path, built_engine: engine.Engine) -> None:
     assert result.outputs['a pony'].value == 'Give me something I can work with.'
 
 
+@pytest.mark.parametrize(
+    'mode', ['warm', pytest.param('cli', marks=pytest.mark.slow)], indirect=True
+)
 def test_raising_program(
     tmp_path: Path, built_engine: engine.Engine, mode: str, capfd: pytest.CaptureFixture[str]
 ) -> None:

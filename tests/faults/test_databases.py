@@ -144,6 +144,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(['umount', '--lazy', str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_disk_full(tmp_path: Path, small_disk: Path) -> None:
     """On a full disk a database is refused in words, and made with room again; nothing is lost."""
     servers = small_disk / 'servers'

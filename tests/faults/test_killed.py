@@ -101,6 +101,7 @@ def test_worker_killed_and_engine_hangs(tmp_path: Path, mode: str) -> None:
         held.assert_clean()
 
 
+@pytest.mark.slow
 def test_namespace_ends(tmp_path: Path, mode: str) -> None:
     """A container that dies in mid-update, and its next one with the same low process ids."""
     enter = 'unshare --pid --fork --mount-proc --kill-child'

@@ -91,10 +91,12 @@ def kill_source(command: subprocess.Popen[str], servers: tuple[Database, Databas
     crash(servers[0])
 
 
-SELDOM = [pytest.param(each, marks=pytest.mark.slow) for each in (kill_parent, kill_source)]
+SELDOM = [
+    pytest.param(each, marks=pytest.mark.slow) for each in (kill_parent, kill_source, kill_worker)
+]
 
 
-@pytest.mark.parametrize('kill', [kill_worker, kill_target, *SELDOM])
+@pytest.mark.parametrize('kill', [kill_target, *SELDOM])
 def test_killed(case: Case, kill: Kill, servers: tuple[Database, Database], rounds: Rounds) -> None:
     """Killed at random and resumed, a migration brings each row once, and as it was."""
     if kill is kill_source and case.source.startswith('sqlite'):

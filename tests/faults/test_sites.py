@@ -69,7 +69,10 @@ def assert_each_has_its_bucket(here: Lasting, store: Store, text: str) -> None:
         assert found == [text] * 3
 
 
-@pytest.mark.parametrize('victim', ['store', 'engine', 'provider', 'worker', 'service'])
+SELDOM = [pytest.param(each, marks=pytest.mark.slow) for each in ('engine', 'provider', 'worker')]
+
+
+@pytest.mark.parametrize('victim', ['store', 'service', *SELDOM])
 def test_killed_around_sites(
     here: Lasting,
     rounds: Rounds,

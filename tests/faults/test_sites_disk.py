@@ -125,6 +125,7 @@ def test_destroy_after_half_a_path(here: Lasting, disk: Path) -> None:
     here.end()
 
 
+@pytest.mark.slow
 def test_destroy_on_a_full_disk(here: Lasting, disk: Path) -> None:
     """What a full disk has left half-made is destroyed while it is still full."""
     fill(disk)

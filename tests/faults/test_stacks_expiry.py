@@ -61,6 +61,7 @@ def test_expired_while_the_service_was_down(tmp_path: Path, mode: str) -> None:
         here.end()
 
 
+@pytest.mark.slow
 def test_expired_and_not_destroyed(tmp_path: Path, mode: str) -> None:
     """A destroy at the end of a stack's time is tried again, later each time, until it succeeds."""
     with lasting(tmp_path, ENGINE=mode, EXPIRY_RETRY='1') as here:

@@ -185,10 +185,8 @@ CUT = 'select pg_terminate_backend(pid) from pg_stat_activity where application_
 CUT_PRESENCE = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
 
 
-@pytest.mark.parametrize(
-    'which',
-    [pytest.param('all', marks=pytest.mark.slow), 'the one that shows that it lives'],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('which', ['all', 'the one that shows that it lives'])
 def test_connections_cut(shared: Cluster, rounds: Rounds, choose: Choose, which: str) -> None:
     """A host's connections to the database are cut: its runs go on, or are done again."""
     operations = choose('update', 'refresh')

@@ -434,7 +434,7 @@ def mutate(rng: random.Random, data: bytes) -> bytes:
 def test_mutations(service: Service, count_sent: CountSent, whole: bool, seed: int) -> None:
     """Requests with random defects, in random packets, get a clean answer or none."""
     rng = random.Random(seed)
-    count = 20_000 if whole else 500
+    count = 20_000 if whole else 200
     kinds = [
         GOOD,
         request(

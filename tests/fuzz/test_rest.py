@@ -15,7 +15,7 @@ from tests.fuzz.test_openapi import run_schemathesis
 from tests.service import Service, serving
 
 # Per operation.
-BOUNDED, WHOLE = 10, 300
+BOUNDED, WHOLE = 5, 300
 NUMBERS = range(1, len(STACKS) + 1)
 # What is there.
 IDS = [f'{kind}_{number:04}' for kind in ('run', 'mig') for number in NUMBERS]
