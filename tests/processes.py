@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from pathlib import Path
+
+FREEZE_DEADLINE = 10.0
 
 
 def descendants(pid: int) -> list[int]:
@@ -57,6 +60,19 @@ def resident(pid: int) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line[:4] == 'Pss:')
+
+
+def freeze(pid: int) -> None:
+    """Stop a process, and wait until none of its threads goes on."""
+    os.kill(pid, signal.SIGSTOP)
+    ends_at = time.monotonic() + FREEZE_DEADLINE
+    while any(_state(task) != 'T' for task in Path(f'/proc/{pid}/task').iterdir()):
+        assert time.monotonic() < ends_at
+        time.sleep(0.001)  # each stops when it is its turn to run
+
+
+def _state(task: Path) -> str:
+    return (task / 'stat').read_text().rpartition(')')[2].split()[0]
 
 
 def kill_tree(pid: int) -> None:

@@ -16,6 +16,7 @@ import pytest
 from pulumi import automation as auto
 
 import warm_pulumi.pulumi
+from tests import processes
 from tests.warm.project import Project, when
 from warm_pulumi import ClosedError, ColdPulumi, EngineDiedError, WarmPulumi
 from warm_pulumi.processes import session_members
@@ -307,7 +308,7 @@ def test_engine_that_takes_no_request(
     monkeypatch.setattr(warm_pulumi.engine_process, '_SEND_LIMIT', 0.5)
     pulumi = make()
     project.run(pulumi, 'whoami')
-    os.kill(leaders[0], signal.SIGSTOP)
+    processes.freeze(leaders[0])
     running = Call(lambda: project.run(pulumi, 'whoami', env={'LARGE': 'x' * (1 << 20)}))
     assert running.ended()
     assert isinstance(running.error, EngineDiedError)
