@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import stat
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import requests
 
@@ -139,10 +141,19 @@ class Window:
 
 def footprint(service: Service) -> dict[str, float]:
     """Return the files and bytes of the service's state, and the memory of its processes."""
-    files = [path for path in service.state.rglob('*') if path.is_file() and not path.is_symlink()]
+    sizes = [size for path in service.state.rglob('*') if (size := file_size(path)) is not None]
     pids = [service.process.pid, *processes.descendants(service.process.pid)]
     return {
-        'files': len(files),
-        'state_mb': sum(path.stat().st_size for path in files) / 1e6,
+        'files': len(sizes),
+        'state_mb': sum(sizes) / 1e6,
         'memory_mb': sum(processes.resident(pid) for pid in pids) / 1e6,
     }
+
+
+def file_size(path: Path) -> int | None:
+    """Return the bytes of a file; None of anything else, and of what is gone by now."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

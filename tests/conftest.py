@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,6 @@ class Reporter:
     def __init__(self) -> None:
         self._done: dict[str, Fault] = {}
         self.left_out = 0
-
-    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        self.left_out += len(items)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if (told := getattr(session.config, 'workeroutput', None)) is not None:
@@ -86,6 +83,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         long = [item for item in items if takes_long(item)]
         items[:] = [item for item in items if not takes_long(item)]
         config.hook.pytest_deselected(items=long)
+        config.stash[REPORTER].left_out = len(long)
     # Their files are the shortest ones, so that at the end all processes have something to do.
     items.sort(key=lambda item: 'unit' in item.path.parts)
 
