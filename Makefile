@@ -21,7 +21,7 @@ serve:
 # What fails beside others runs once more by itself, so that no change is stopped by a busy machine;
 # an end of another kind is one.
 test: lint audit
-	$(BIN)/python -m pytest $(SPREAD) || \
+	$(BIN)/python -m pytest --cache-clear $(SPREAD) || \
 		{ test $$? -eq 1 && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none -r A; }
 
 # What answers within a minute.
