@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from types import FrameType
+from typing import Any
 
 from web import draining
 from web.connections import GuardedWorker
 
+# What ends a service. gunicorn's own handlers, which a new worker inherits, would lose them.
+ENDS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 # Seconds between two signs of life, a small part of gunicorn's `timeout`.
 BEAT = 1.0
 
@@ -20,6 +24,18 @@ class Worker(GuardedWorker):
     The stock worker keeps the listening socket open until the last request ended: the kernel goes
     on taking connections, and their clients wait for an answer that never comes.
     """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        # The master forks next. What comes meanwhile waits until somebody can hear it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+
+    def init_process(self) -> None:
+        # Until gunicorn sets its handlers, nothing has begun that had to be ended.
+        for each in ENDS:
+            signal.signal(each, signal.SIG_DFL)
+        _hear_ends()
+        super().init_process()
 
     def run(self) -> None:
         # gunicorn closes its own as soon as this returns.
@@ -56,3 +72,10 @@ class Worker(GuardedWorker):
         while (now := time.monotonic()) < ends_at:
             os.utime(heartbeat, (now, now))
             time.sleep(BEAT)  # nothing to wait for: gunicorn looks at a clock
+
+
+def _hear_ends() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
+
+
+os.register_at_fork(after_in_parent=_hear_ends)

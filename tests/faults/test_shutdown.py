@@ -85,6 +85,16 @@ def test_sign_of_life_at_the_end(tmp_path: Path) -> None:
         assert 'Traceback' not in service.log()
 
 
+def test_sigterm_at_the_first_moment(tmp_path: Path) -> None:
+    """SIGTERM that comes before a new worker can hear it is heard in the end."""
+    conf = '--config tests/faults/slow_fork_conf.py'
+    with serving(tmp_path, GUNICORN_CMD_ARGS=conf) as service:
+        service.process.send_signal(signal.SIGHUP)
+        await_that(lambda: service.log().count('Booting worker') == 2)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(timeout=30) == 0
+
+
 def test_sigterm_and_a_program_that_hangs(tmp_path: Path, mode: str) -> None:
     """SIGTERM while a program hangs: it is cancelled at its deadline, and the service ends."""
     with serving_held(tmp_path, ENGINE=mode, RUN_TIMEOUT=ENOUGH[mode]) as held, held.gate.held():
