@@ -7,7 +7,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pymysql
+
+from tests.ports import free_port
 
 TOOLS = ('mariadbd', 'mariadb-install-db')
 START_DEADLINE = 60.0
@@ -95,8 +96,7 @@ def mariadb(*options: str) -> Iterator[MariaDatabase]:
             cwd=data,
             **owner,
         )
-        with socket.create_server(('127.0.0.1', 0)) as probe:
-            port = int(probe.getsockname()[1])
+        port = int(free_port())
         command = (
             *(_tool('mariadbd'), '--no-defaults', f'--datadir={data}', '--bind-address=127.0.0.1'),
             '--skip-name-resolve',

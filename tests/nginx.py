@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.paths import ROOT
+from tests.ports import free_port
 
 OURS = ROOT / 'deploy' / 'nginx.conf'
 START_DEADLINE = 30.0
@@ -37,8 +38,7 @@ def balancing(folder: Path, services: Sequence[str], kept: int = 0) -> Iterator[
 
     kept: how many idle connections to them are kept, as newer versions do when nobody asks.
     """
-    with socket.create_server(('127.0.0.1', 0)) as probe:
-        port = int(probe.getsockname()[1])
+    port = int(free_port())
     servers = iter([urlsplit(each).netloc for each in services])
     text = re.sub(r'server 127\.0\.0\.1:\d+', lambda _: f'server {next(servers)}', OURS.read_text())
     if kept:

