@@ -152,10 +152,8 @@ def test_wrong_passphrase(tmp_path: Path, mode: str) -> None:
 def test_ready_while_stacks_change(held: Held) -> None:
     """Files that come and go in the backend, as they do in every run, are no fault of it."""
     held.assert_serves()
-    if not held.checkpoints():
-        # That run was the last of a history, with which its stack went.
-        held.assert_serves()
-    [stacks] = {file.parent for file in held.checkpoints()}
+    # The stack itself goes with its history now and then.
+    [stacks] = (held.service.state / 'backend/.pulumi/stacks').iterdir()
     done = threading.Event()
 
     def change() -> None:
