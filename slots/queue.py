@@ -21,7 +21,8 @@ class Queue:
         self._settings = settings
         self._unopened = settings.slots
         self._free: deque[Slot] = deque()
-        self._waiting = 0
+        # The requests that wait, in the order in which they came.
+        self._line: deque[object] = deque()
         self._draining = False
         # Those that are being put in order, and will be free soon.
         self._expected: set[Slot] = set()
@@ -39,7 +40,7 @@ class Queue:
     @property
     def length(self) -> int:
         """How many requests wait for a slot."""
-        return self._waiting
+        return len(self._line)
 
     @property
     def is_draining(self) -> bool:
@@ -56,7 +57,7 @@ class Queue:
             if self._expected and not self._free:
                 # Opening another slot takes longer.
                 self._changed.wait_for(lambda: self._free or self._draining, SOON)
-            if not self.available:
+            if self._line or not self.available:
                 self._wait()
             self.refuse_when_draining()
             if self._free:
@@ -73,7 +74,7 @@ class Queue:
             else:
                 # To the far end: recovering it can wait until no clean one is free.
                 self._free.appendleft(slot)
-            self._changed.notify()
+            self._changed.notify_all()
 
     def expect(self, slot: Slot) -> None:
         """Know that a slot is being put in order: unless it has to be recovered, that is short."""
@@ -99,7 +100,7 @@ class Queue:
             if fresh is None:
                 return False
             self._free.append(fresh)
-            self._changed.notify()
+            self._changed.notify_all()
             if slot in self._free:
                 self._free.remove(slot)
                 return True
@@ -118,7 +119,7 @@ class Queue:
         """Give back the right to open a slot."""
         with self._changed:
             self._unopened += 1
-            self._changed.notify()
+            self._changed.notify_all()
 
     def unclean(self) -> list[Slot]:
         """Return the free slots that have to be recovered."""
@@ -154,15 +155,17 @@ class Queue:
 
     def _wait(self) -> None:
         """Wait for a slot, unless so many wait already that it would be in vain."""
-        if self._waiting >= self._settings.queue_limit:
+        if len(self._line) >= self._settings.queue_limit:
             raise BusyError('too many requests wait for a slot', RETRY_AFTER)
-        self._waiting += 1
+        place = object()
+        self._line.append(place)
         try:
-            if not self._changed.wait_for(self._may_go_on, self._settings.slot_wait):
+            if not self._changed.wait_for(lambda: self._may_go_on(place), self._settings.slot_wait):
                 raise BusyError('no slot became free in time', RETRY_AFTER)
         finally:
-            self._waiting -= 1
-        self.refuse_when_draining()
+            self._line.remove(place)
+            # Who is first now may be able to go on as well.
+            self._changed.notify_all()
 
-    def _may_go_on(self) -> bool:
-        return bool(self.available) or self._draining
+    def _may_go_on(self, place: object) -> bool:
+        return self._draining or (self._line[0] is place and bool(self.available))

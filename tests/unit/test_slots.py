@@ -73,6 +73,30 @@ def test_slot_is_handed_on(fake: FakeEngine, make_slots: MakeSlots) -> None:
     assert fake.resources() == []
 
 
+def test_first_come_first_served(make_slots: MakeSlots) -> None:
+    """Who waits for a slot gets it before those who come later, however quickly they come."""
+    slots = make_slots(slots=1, slot_wait=10)
+    served: list[str] = []
+
+    def hurry() -> None:
+        while 'patient' not in served:
+            with slots.lease():
+                served.append('hasty')
+
+    def wait() -> None:
+        with slots.lease():
+            served.append('patient')
+
+    with ThreadPoolExecutor(3) as pool, slots.lease():
+        patient = pool.submit(wait)
+        await_that(lambda: slots.queue.length == 1)
+        hasty = [pool.submit(hurry) for _ in range(2)]
+        await_that(lambda: slots.queue.length == 3)
+    for each in (patient, *hasty):
+        each.result()
+    assert served[0] == 'patient'
+
+
 def test_failed_update_is_destroyed(fake: FakeEngine, make_slots: MakeSlots) -> None:
     """Whatever fails once up began, destroy still runs and the slot is clean."""
 
