@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -82,14 +83,15 @@ def test_first_come_first_served(make_slots: MakeSlots) -> None:
         with slots.lease():
             served.append('patient')
 
-    with ThreadPoolExecutor(1) as pool:
-        with slots.lease():
-            patient = pool.submit(wait)
-            await_that(lambda: slots.queue.length == 1)
-        while not patient.done():
+    with ThreadPoolExecutor(1) as pool, ExitStack() as first:
+        first.enter_context(slots.lease())
+        pool.submit(wait)
+        await_that(lambda: slots.queue.length == 1)
+        with slots.queue._changed:  # Nobody comes in between.
+            first.close()
             with slots.lease():
                 served.append('hasty')
-    assert served[0] == 'patient'
+    assert served == ['patient', 'hasty']
 
 
 def test_failed_update_is_destroyed(fake: FakeEngine, make_slots: MakeSlots) -> None:
