@@ -84,7 +84,7 @@ def test_first_come_first_served(make_slots: MakeSlots) -> None:
             served.append('patient')
 
     with ThreadPoolExecutor(1) as pool, ExitStack() as first:
-        first.enter_context(slots.lease())
+        first.enter_context(slots.lease()).warm_up()
         pool.submit(wait)
         await_that(lambda: slots.queue.length == 1)
         with slots.queue._changed:  # Nobody comes in between.
