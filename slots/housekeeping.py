@@ -32,6 +32,9 @@ class Housekeeper:
         self._threads = ThreadPoolExecutor(
             2 * settings.slots, thread_name_prefix='slot-housekeeper'
         )
+        # Those that others are warmed up for, and those that others have replaced.
+        self._replacing: set[Slot] = set()
+        self._replaced: set[Slot] = set()
         self._sweeper = Sweeper(self._sweep)
 
     def start(self) -> None:
@@ -45,11 +48,13 @@ class Housekeeper:
 
     def take_back(self, slot: Slot) -> None:
         """Have a slot be free after its run, put in order before where it needs that."""
-        if slot.is_worn and self._queue.begin_to_replace(slot):
-            self._beside(self._replace, slot)
-        if self._queue.leave(slot):
+        if slot in self._replaced:
             self._beside(self._retire, slot)
-        elif slot.is_clean and slot.runs < self._settings.runs_per_history:
+            return
+        if slot.is_worn and slot not in self._replacing:
+            self._replacing.add(slot)
+            self._beside(self._replace, slot)
+        if slot.is_clean and slot.runs < self._settings.runs_per_history:
             self._queue.put_back(slot)
         else:
             self._queue.expect(slot)
@@ -64,16 +69,20 @@ class Housekeeper:
 
     def _replace(self, worn: Slot) -> None:
         """Have a slot that is warmed up while the worn one still serves take its place."""
-        fresh = None
         try:
-            if not self._queue.is_draining:
-                fresh = self._warm()
+            if self._queue.is_draining:
+                return
+            fresh = self._warm()
         except (ProvisioningError, OSError):
             logger.exception('stack %s is worn, and no other could take its place', worn.name)
+        else:
+            self._queue.put_back(fresh)
+            # Where it is in use, it is retired when it is given back.
+            self._replaced.add(worn)
+            if self._queue.take_out(worn):
+                self._retire(worn)
         finally:
-            has_left = self._queue.end_replacing(worn, fresh)
-        if has_left:
-            self._retire(worn)
+            self._replacing.discard(worn)
 
     def _warm(self) -> Slot:
         slot = self._names.open_next(self._open_workspace)
@@ -91,6 +100,7 @@ class Housekeeper:
             self._put_in_order(slot)
         finally:
             slot.close()
+            self._replaced.discard(slot)
 
     def _keep(self, slot: Slot) -> None:
         try:

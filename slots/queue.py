@@ -26,9 +26,6 @@ class Queue:
         self._draining = False
         # Those that are being put in order, and will be free soon.
         self._expected: set[Slot] = set()
-        # Those that others are warmed up for, and those that others have replaced.
-        self._replacing: set[Slot] = set()
-        self._leaving: set[Slot] = set()
         # Its lock can be taken twice, as drain() needs that.
         self._changed = threading.Condition()
 
@@ -81,39 +78,6 @@ class Queue:
         with self._changed:
             if slot.is_clean:
                 self._expected.add(slot)
-
-    def begin_to_replace(self, slot: Slot) -> bool:
-        """Tell whether another slot is to be warmed up for this one: once, and not at the end."""
-        with self._changed:
-            if self._draining or slot in self._replacing | self._leaving:
-                return False
-            self._replacing.add(slot)
-            return True
-
-    def end_replacing(self, slot: Slot, fresh: Slot | None) -> bool:
-        """Have `fresh`, if there is one, be free in the place of a slot.
-
-        Returns whether that one has left with it; else it leaves when it is given back.
-        """
-        with self._changed:
-            self._replacing.remove(slot)
-            if fresh is None:
-                return False
-            self._free.append(fresh)
-            self._changed.notify_all()
-            if slot in self._free:
-                self._free.remove(slot)
-                return True
-            self._leaving.add(slot)
-            return False
-
-    def leave(self, slot: Slot) -> bool:
-        """Have a slot leave if another one has taken its place; return whether it has."""
-        with self._changed:
-            if slot not in self._leaving:
-                return False
-            self._leaving.remove(slot)
-            return True
 
     def allow_opening(self) -> None:
         """Give back the right to open a slot."""
