@@ -109,12 +109,12 @@ def post_worker_init(worker: Any) -> None:
     # Only here: what it imports must not be loaded before the fork.
     from api import default_slots, start_platform
 
+    _collect_only_new()
     start_platform()
     slots = default_slots()
     if settings.slot_start == 'eager':
         slots.open_all()
     slots.look_after()
-    _collect_only_new()
 
 
 def _collect_only_new() -> None:
