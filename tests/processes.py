@@ -66,13 +66,14 @@ def freeze(pid: int) -> None:
     """Stop a process, and wait until none of its threads goes on."""
     os.kill(pid, signal.SIGSTOP)
     ends_at = time.monotonic() + FREEZE_DEADLINE
-    while any(_state(task) != 'T' for task in Path(f'/proc/{pid}/task').iterdir()):
+    while any(_goes_on(int(task)) for task in os.listdir(f'/proc/{pid}/task')):
         assert time.monotonic() < ends_at
         time.sleep(0.001)  # each stops when it is its turn to run
 
 
-def _state(task: Path) -> str:
-    return (task / 'stat').read_text().rpartition(')')[2].split()[0]
+def _goes_on(task: int) -> bool:
+    stat = _stat(task)
+    return stat is not None and stat[0] != 'T'
 
 
 def kill_tree(pid: int) -> None:

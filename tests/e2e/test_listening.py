@@ -22,6 +22,7 @@ import requests
 import engine
 import program_venv
 from tests import processes
+from tests.certificates import certified
 from tests.paths import ROOT
 from tests.service import START_DEADLINE, serving
 
@@ -174,16 +175,8 @@ def refusal(tmp_path: Path, *options: str) -> str:
 
 def test_tls_is_refused(tmp_path: Path) -> None:
     """gunicorn with a certificate does not start, and says what to put in front."""
-    key, certificate = tmp_path / 'key.pem', tmp_path / 'certificate.pem'
-    subprocess.run(
-        [
-            *('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=localhost'),
-            *('-keyout', str(key), '-out', str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    said = refusal(tmp_path, '--certfile', str(certificate), '--keyfile', str(key))
+    file = str(certified(tmp_path, 'localhost'))
+    said = refusal(tmp_path, '--certfile', file, '--keyfile', file)
     assert 'deploy/nginx.conf' in said
 
 
