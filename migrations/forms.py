@@ -33,8 +33,10 @@ TIME = re.compile(r'(\d\d:\d\d)(:\d\d)?(?:\.(\d{1,6})0*)?')
 # Of MySQL: hours go to 838.
 INTERVAL = re.compile(r'(-?\d{2,3}:\d\d:\d\d)(?:\.(\d{1,6}))?')
 UUID = re.compile(r'[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')
-# Characters of `2026-01-02 03:04:05.123456`, of which only zeros have to go.
-WHOLE = 26
+# `2026-01-02 03:04:05.123456` and the same without a fraction: characters, and what is not a digit.
+SECONDS, WHOLE = 19, 26
+MARKS = ((4, '-'), (7, '-'), (10, ' '), (13, ':'), (16, ':'))
+ANY_MOMENT = '2000-01-01 00:00:00.000000'
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def scaled(scale: int) -> Callable[[Values], Texts]:
         if set(map(type, values)) <= {NONE, float}:
             # As `write` does, for a whole column at a time.
             plain = [0.0 if value is None else value or 0.0 for value in values]
-            texts = [f'{value:.{scale}f}' for value in plain]
+            texts = (f'%.{scale}f\n' * len(plain) % tuple(plain)).split('\n')[:-1]
             if list(map(float, texts)) != plain:
                 raise ValueError(f'it has more than {scale} places')
             return _with_nulls(values, texts)
@@ -202,36 +204,59 @@ def date(values: Values) -> Texts:
 
 
 def timestamp(values: Values) -> Texts:
-    check = dt.datetime.fromisoformat
-
     def write(value: str) -> str:
-        if len(value) == WHOLE and value[10:20:9] == ' .' and value[20:].isdigit():
-            check(value)
-            return value.rstrip('0').rstrip('.')
         day, time, zone = _moment(value)
         if zone:
             raise ValueError('it has a time zone')
-        dt.date.fromisoformat(day)
         return f'{day} {time}'
 
     _insist(values, str)
-    return _each(values, write)
+    return _alike(values, '', '') or _each(values, write)
 
 
 def zoned(values: Values) -> Texts:
     """Moments; without a zone they are of UTC, as MySQL's are in a session of UTC."""
-    check = dt.datetime.fromisoformat
 
     def write(value: str) -> str:
-        plain = value[:-6] if value[-6:] == '+00:00' else value
-        if len(plain) == WHOLE and plain[10:20:9] == ' .' and plain[20:].isdigit():
-            check(plain)
-            return plain.rstrip('0').rstrip('.') + '+00'
         day, time, zone = _moment(value)
         return _in_utc(day, time, zone) if zone not in ('', 'Z') else f'{day} {time}+00'
 
     _insist(values, str)
-    return _each(values, write)
+    return _alike(values, '+00:00', '+00') or _alike(values, '', '+00') or _each(values, write)
+
+
+def _alike(values: Values, zone: str, ending: str) -> Texts:
+    """Return moments that are all written alike, a column at a time; none when they are not.
+
+    zone, ending: what they end with, and what they are to end with.
+    """
+    longest = max((len(value) for value in values if value is not None), default=0)
+    size = longest - len(zone)
+    if size not in {SECONDS, WHOLE}:
+        return []
+    missing = ANY_MOMENT[:size] + zone
+    plain = [missing if value is None else value for value in values]
+    joined = ''.join(plain)
+    marks = [*MARKS, *enumerate(zone, size)] + ([(SECONDS, '.')] if size == WHOLE else [])
+    if set(map(len, plain)) != {longest} or any(
+        joined[at::longest] != mark * len(plain) for at, mark in marks
+    ):
+        return []
+    # It takes other things than digits only where there may be a zone.
+    fractions = ''.join(joined[at::longest] for at in range(SECONDS + 1, size))
+    if not (fractions or '0').isdigit():
+        return []
+    for _ in map(dt.datetime.fromisoformat, plain):
+        pass
+    if size == SECONDS:
+        texts = [value[:size] + ending for value in plain]
+    else:
+        texts = [
+            (value[:size] if value[size - 1] != '0' else value[:size].rstrip('0').rstrip('.'))
+            + ending
+            for value in plain
+        ]
+    return _with_nulls(values, texts)
 
 
 def _in_utc(day: str, time: str, zone: str) -> str:

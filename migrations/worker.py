@@ -6,6 +6,7 @@ left. It ends when its owner closes the pipe or dies.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import queue
@@ -25,12 +26,15 @@ from migrations.rows import Block
 from migrations.sources import Bounds
 from migrations.staging import Staging
 
+# Objects between two looks for garbage: more than a batch has, as rows never are any.
+GARBAGE = 100_000
 # Seconds between two words about progress.
 TOLD_EVERY = 0.25
 Say = Callable[..., None]
 
 
 def main() -> int:
+    gc.set_threshold(GARBAGE)
     lines: queue.Queue[str] = queue.Queue()
     first = sys.stdin.readline()
     threading.Thread(target=_listen, args=(lines,), daemon=True).start()
