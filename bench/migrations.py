@@ -22,7 +22,6 @@ from bench.timing import Sample
 from migrations import planning, running
 from migrations.places import Reach, parse
 from migrations.planning import Ends
-from migrations.plans import Plan
 from tests import mariadb
 from tests.mariadb import MariaDatabase
 from tests.migrating import whole_url
@@ -35,6 +34,8 @@ WORDS = (
 )
 COLUMNS = 'id, txt, num, ts, data, opt'
 TABLE = """(id bigint, txt text, num numeric(18,4), ts timestamptz, data bytea, opt bigint)"""
+# How many times the rows there are at the end, to see whether memory grows with them.
+TIMES = 10
 # Between two looks at how much memory the processes have.
 LOOK = 0.05
 Way = Callable[[], object]
@@ -44,17 +45,33 @@ def measure(folder: Path, rows: int = ROWS, rounds: int = 3) -> dict[str, Any]:
     """Time all ways and return their seconds, ratios and megabytes."""
     with ExitStack() as stack:
         server = stack.enter_context(postgres())
-        ways = _ways(stack, folder, server, rows)
+        source = stack.enter_context(postgres())
+        maria = stack.enter_context(mariadb.mariadb()) if not mariadb.missing_tool() else None
+        folder.mkdir(exist_ok=True)
+        file = folder / 'rows.db'
+        urls = _filled(source, file, maria, rows)
+        ways = {**_limits(server, source, folder), **_ways(server, urls, folder)}
         samples = {name: Sample() for name in ways}
         memory = dict.fromkeys(ways, 0.0)
         for _ in range(rounds):
             for name, way in ways.items():
-                _clear(server)
-                with _watched() as peak:
-                    samples[name].measure(way)
-                _insist_on_rows(server, name, rows)
-                memory[name] = max(memory[name], peak[0])
-    return _results(samples, memory, rows)
+                memory[name] = max(memory[name], _measured(samples[name], server, way, name, rows))
+        found = _results(samples, memory, rows)
+        _multiply(source, file, maria, rows)
+        for name, way in _migrations(server, urls, folder).items():
+            sample = Sample()
+            found[name]['tenfold_mb'] = round(_measured(sample, server, way, name, TIMES * rows))
+            found[name]['tenfold'] = sample.median
+    return found
+
+
+def _measured(sample: Sample, server: Database, way: Way, name: str, rows: int) -> float:
+    """Take a sample; returns the megabytes of its largest process."""
+    _clear(server)
+    with _watched() as peak:
+        sample.measure(way)
+    _insist_on_rows(server, name, rows)
+    return peak[0]
 
 
 def _results(samples: dict[str, Sample], memory: dict[str, float], rows: int) -> dict[str, Any]:
@@ -66,34 +83,60 @@ def _results(samples: dict[str, Sample], memory: dict[str, float], rows: int) ->
     return found
 
 
-def _ways(stack: ExitStack, folder: Path, server: Database, rows: int) -> dict[str, Way]:
-    folder.mkdir(exist_ok=True)
-    source = stack.enter_context(postgres())
+def _filled(source: Database, file: Path, maria: MariaDatabase | None, rows: int) -> dict[str, str]:
+    """Fill a table of each source; returns their URLs."""
     _fill(source, rows)
-    text, binary = folder / 'rows.text', folder / 'rows.binary'
-    _prepare(source, text, '')
-    _prepare(source, binary, ' (FORMAT binary)')
-    file = folder / 'rows.db'
     _fill_sqlite(file, source)
     urls = {'sqlite': f'sqlite://{file}', 'postgres': whole_url(source, 'postgres')}
-    if mariadb.missing_tool() is None:
-        urls['mariadb'] = _fill_mariadb(stack.enter_context(mariadb.mariadb()), source)
-    ways: dict[str, Way] = {
-        'text file': functools.partial(_copy, server, text, ''),
-        'binary file': functools.partial(_copy, server, binary, ' (FORMAT binary)'),
-    }
-    target = whole_url(server, 'postgres')
-    for name, url in urls.items():
-        ends = Ends(parse(url), parse(target), Reach.of(['127.0.0.1'], [folder]), folder)
-        plan = planning.plan(ends)
-        ways[name] = functools.partial(_migrate, ends, plan, name)
-        if shutil.which('pgloader') and name != 'postgres':
-            ways[f'pgloader {name}'] = functools.partial(_pgload, url, target, folder)
+    if maria:
+        urls['mariadb'] = _fill_mariadb(maria, source)
+    return urls
+
+
+def _limits(server: Database, source: Database, folder: Path) -> dict[str, Way]:
+    ways: dict[str, Way] = {}
+    for name, form in (('text', ''), ('binary', ' (FORMAT binary)')):
+        file = folder / f'rows.{name}'
+        _prepare(source, file, form)
+        ways[f'{name} file'] = functools.partial(_copy, server, file, form)
     return ways
 
 
-def _migrate(ends: Ends, plan: Plan, name: str) -> None:
-    running.run(ends, plan, f'bench_{name}')
+def _ways(server: Database, urls: dict[str, str], folder: Path) -> dict[str, Way]:
+    ways = _migrations(server, urls, folder)
+    target = whole_url(server, 'postgres')
+    if shutil.which('pgloader'):
+        for name in urls.keys() - {'postgres'}:
+            ways[f'pgloader {name}'] = functools.partial(_pgload, urls[name], target, folder)
+    return ways
+
+
+def _migrations(server: Database, urls: dict[str, str], folder: Path) -> dict[str, Way]:
+    ways: dict[str, Way] = {}
+    target = parse(whole_url(server, 'postgres'))
+    for name, url in urls.items():
+        ends = Ends(parse(url), target, Reach.of(['127.0.0.1'], [folder]), folder)
+        ways[name] = functools.partial(running.run, ends, planning.plan(ends), f'bench_{name}')
+    return ways
+
+
+def _multiply(source: Database, file: Path, maria: MariaDatabase | None, rows: int) -> None:
+    """Have TIMES the rows in each source."""
+    rest = COLUMNS.partition(', ')[2]
+    each = [
+        f'INSERT INTO t SELECT id + {time * rows}, {rest} FROM t WHERE id <= {rows}'
+        for time in range(1, TIMES)
+    ]
+    with closing(sqlite3.connect(file)) as lite, lite:
+        for statement in each:
+            lite.execute(statement)
+    with source.connect() as connection:
+        for statement in each:
+            connection.execute(statement.encode())
+        connection.execute('ANALYZE t')
+    if maria:
+        for statement in each:
+            maria.execute(statement)
 
 
 def _copy(server: Database, file: Path, form: str) -> None:

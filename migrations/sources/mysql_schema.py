@@ -11,7 +11,7 @@ import pymysql
 from migrations import ddl
 from migrations.names import Unique, backquoted, listed, literal, quoted
 from migrations.plans import LOST, WIDENED, Column, Identity, Note, Part, Statement, Table
-from migrations.sources import Found, Wishes
+from migrations.sources import Found, Wishes, insist_on_few
 from migrations.sources.mysql import order_of, rows
 from migrations.sources.mysql_types import IS_ZERO, Choice, Declared, choose, words_of
 from migrations.sources.overrides import overridden
@@ -26,19 +26,20 @@ BITS = re.compile("b'[01]+'")
 TABLES = """
     SELECT table_name, table_type, engine, coalesce(table_rows, 0),
       coalesce(data_length + index_length, 0), coalesce(table_comment, '')
-    FROM information_schema.tables WHERE table_schema = %s ORDER BY table_name
+    FROM information_schema.tables WHERE table_schema = %s AND table_name {wished}
+    ORDER BY table_name
 """
 COLUMNS = """
     SELECT table_name, column_name, data_type, column_type, is_nullable, column_default, extra,
       coalesce(character_maximum_length, 0), coalesce(numeric_precision, 0),
       coalesce(numeric_scale, 0), coalesce(datetime_precision, 0),
       coalesce(generation_expression, ''), column_comment
-    FROM information_schema.columns WHERE table_schema = %s
+    FROM information_schema.columns WHERE table_schema = %s AND table_name {wished}
     ORDER BY table_name, ordinal_position
 """
 INDEXES = """
     SELECT table_name, index_name, non_unique, column_name, sub_part, index_type, collation
-    FROM information_schema.statistics WHERE table_schema = %s
+    FROM information_schema.statistics WHERE table_schema = %s AND table_name {wished}
     ORDER BY table_name, index_name, seq_in_index
 """
 FOREIGN_KEYS = """
@@ -48,23 +49,23 @@ FOREIGN_KEYS = """
     JOIN information_schema.referential_constraints r
       ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name
       AND r.table_name = k.table_name
-    WHERE k.table_schema = %s AND k.referenced_table_name IS NOT NULL
+    WHERE k.table_schema = %s AND k.table_name {wished} AND k.referenced_table_name IS NOT NULL
     ORDER BY k.table_name, k.constraint_name, k.ordinal_position
 """
 TRIGGERS = """
     SELECT event_object_table, trigger_name FROM information_schema.triggers
-    WHERE trigger_schema = %s ORDER BY 1, 2
+    WHERE trigger_schema = %s AND event_object_table {wished} ORDER BY 1, 2
 """
 # MySQL has no names of tables there.
 CHECKS = """
     SELECT t.table_name, c.constraint_name, c.check_clause
     FROM information_schema.check_constraints c JOIN information_schema.table_constraints t
       ON t.constraint_schema = c.constraint_schema AND t.constraint_name = c.constraint_name
-    WHERE c.constraint_schema = %s ORDER BY 1, 2
+    WHERE c.constraint_schema = %s AND t.table_name {wished} ORDER BY 1, 2
 """
 MARIADB_CHECKS = """
     SELECT table_name, constraint_name, check_clause FROM information_schema.check_constraints
-    WHERE constraint_schema = %s ORDER BY 1, 2
+    WHERE constraint_schema = %s AND table_name {wished} ORDER BY 1, 2
 """
 
 
@@ -86,22 +87,19 @@ class _Reflection:
         self._wrong_enums: set[tuple[str, str]] = set()
         self.notes: dict[str, list[Note]] = {}
         self.database_notes: list[Note] = []
-        found = [
-            row
-            for row in rows(connection, TABLES, database)
-            if not wishes.tables or row[0] in wishes.tables
-        ]
+        found = self._rows(TABLES)
         self._tables = [row for row in found if row[1] in ('BASE TABLE', 'SYSTEM VERSIONED')]
         self.database_notes += [
             Note(LOST, f'{row[1].lower()} {row[0]!r} is not carried over')
             for row in found
             if row not in self._tables
         ]
-        self._columns = _grouped(rows(connection, COLUMNS, database))
-        self._indexes = _grouped(rows(connection, INDEXES, database))
-        self._foreign_keys = _grouped(rows(connection, FOREIGN_KEYS, database))
+        insist_on_few(len(self._tables))
+        self._columns = _grouped(self._rows(COLUMNS))
+        self._indexes = _grouped(self._rows(INDEXES))
+        self._foreign_keys = _grouped(self._rows(FOREIGN_KEYS))
         checks = MARIADB_CHECKS if self._is_mariadb else CHECKS
-        self._checks = _grouped(rows(connection, checks, database))
+        self._checks = _grouped(self._rows(checks))
         self._unique = Unique(row[0] for row in self._tables)
         self._linked = {
             name
@@ -110,9 +108,16 @@ class _Reflection:
             for name in ((row[0], row[2]), (row[4], row[5]))
         }
 
+    def _rows(self, query: str) -> list[Any]:
+        """Return the rows of the tables that are wished for: of others they would take long."""
+        names = self._wishes.tables
+        wished = f'IN ({", ".join(["%s"] * len(names))})' if names else 'IS NOT NULL'
+        found = query.replace('{wished}', wished)
+        return rows(self._connection, found, self._database, *names)
+
     def tables(self) -> list[Table]:
         found = [self._table(row) for row in self._tables]
-        for table, name in rows(self._connection, TRIGGERS, self._database):
+        for table, name in self._rows(TRIGGERS):
             self._say(table, LOST, f'trigger {name!r}')
         return found
 

@@ -11,7 +11,7 @@ from psycopg.rows import namedtuple_row
 from migrations import ddl
 from migrations.names import literal, quoted
 from migrations.plans import LOST, REFUSED, WIDENED, Column, Identity, Note, Part, Statement, Table
-from migrations.sources import Found, Wishes
+from migrations.sources import Found, Wishes, insist_on_few
 from migrations.streams import Connection
 
 # From here on objects are the users' own, and have other numbers in other databases.
@@ -164,6 +164,7 @@ class _Reflection:
         wanted = list(wishes.tables)
         self._relations = self.rows(TABLES, wishes.schema, wanted, wanted)
         self._ids = [row.oid for row in self._relations if row.kind != 'f' and not row.extended]
+        insist_on_few(len(self._ids))
         self._names = {row.oid: row.name for row in self._relations if row.oid in self._ids}
         self._columns: dict[int, list[Any]] = {}
         for row in self.rows(COLUMNS, self._ids):

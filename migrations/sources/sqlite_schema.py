@@ -11,7 +11,7 @@ from typing import Any
 from migrations import ddl
 from migrations.names import Unique, literal, quoted
 from migrations.plans import LOST, WIDENED, Column, Identity, Note, Part, Statement, Table
-from migrations.sources import Found, Wishes
+from migrations.sources import Found, Wishes, insist_on_few
 from migrations.sources.overrides import overridden
 from migrations.sources.sqlite import ROW_NUMBERS
 from migrations.sources.sqlite_types import Choice, Content, choose, tests
@@ -43,6 +43,7 @@ def reflect(connection: sqlite3.Connection, wishes: Wishes) -> Found:
     ]
     if wishes.tables:
         names = [name for name in names if name in wishes.tables]
+    insist_on_few(len(names))
     reflection = _Reflection(connection, wishes, names)
     tables = [reflection.table(name, is_keyed=bool(kinds[name][4])) for name in names]
     statements = reflection.statements(tables)

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from migrations.places import Place
+from migrations.sources import MOST_TABLES
 from stacks.errors import Flaw
 from stacks.requests import End, NewMigration
 
-MOST_TABLES = 10_000
 LONGEST_NAME = 1000
 MOST_ALLOWED = 10_000
 TYPE = re.compile(r'[A-Za-z][\w ]*(\(\d+(, ?\d+)?\))?[\w ]*(\[\])?', re.ASCII)

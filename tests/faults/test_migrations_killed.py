@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from migrations import errors
+from tests import processes
 from tests.faults.conftest import Rounds
 from tests.migrating import Case, empty_database, sqlite_file
 from tests.postgres import Database, postgres
@@ -69,26 +70,25 @@ Kill = Callable[[subprocess.Popen[str], tuple[Database, Database]], None]
 
 def kill_worker(command: subprocess.Popen[str], servers: tuple[Database, Database]) -> None:
     """Kill one of the processes that copy."""
-    workers = children(command.pid)
-    if workers:
+    if workers := processes.descendants(command.pid):
         end(random.choice(workers))
 
 
 def kill_parent(command: subprocess.Popen[str], servers: tuple[Database, Database]) -> None:
     """Kill the command; what it has started has to end by itself."""
-    workers = children(command.pid)
+    workers = processes.descendants(command.pid)
     end(command.pid)
-    await_end(workers)
+    processes.await_end(workers)
 
 
 def kill_target(command: subprocess.Popen[str], servers: tuple[Database, Database]) -> None:
     """Kill all processes of the target's server, and start it again."""
-    crash(servers[1])
+    servers[1].crash()
 
 
 def kill_source(command: subprocess.Popen[str], servers: tuple[Database, Database]) -> None:
     """Kill all processes of the source's server, and start it again."""
-    crash(servers[0])
+    servers[0].crash()
 
 
 SELDOM = [
@@ -214,43 +214,6 @@ def is_swapped(case: Case, outcomes: list[Any]) -> bool:
     return bool(one)
 
 
-def children(process: int) -> list[int]:
-    """Return the numbers of the processes that a process has started."""
-    found: list[int] = []
-    for each in Path(f'/proc/{process}/task').glob('*/children'):
-        try:
-            found += map(int, each.read_text().split())
-        except OSError:
-            continue
-    return found
-
-
 def end(process: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
-
-
-def await_end(processes: list[int]) -> None:
-    """Wait until none of the processes runs any more."""
-    ends_at = time.monotonic() + 10
-    while any(running(each) for each in processes):
-        assert time.monotonic() < ends_at, 'a process has outlived its owner'
-        time.sleep(0.05)
-
-
-def running(process: int) -> bool:
-    try:
-        return b') Z ' not in Path(f'/proc/{process}/stat').read_bytes()
-    except OSError:
-        return False
-
-
-def crash(server: Database) -> None:
-    """Kill all processes of a server at once, and start it again."""
-    processes = [server.server.process.pid, *children(server.server.process.pid)]
-    for each in processes:
-        end(each)
-    server.server.process.wait()
-    await_end(processes)
-    server.server.start()
-    server.wait_until_ready()

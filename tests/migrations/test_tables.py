@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from migrations.errors import ChangedError, DataError, MismatchError
+from migrations.errors import ChangedError, DataError, MismatchError, UnfitError
 from migrations.sources import Wishes
 from tests.mariadb import MariaDatabase
 from tests.migrating import Case, sqlite_file
@@ -156,6 +156,26 @@ def test_many_tables(make_case: MakeCase, source_database: str) -> None:
     plan = case.plan(Wishes(tables=('t7', 't9')))
     assert [table.name for table in plan.tables] == ['t7', 't9']
     assert len(case.plan().tables) == 50
+
+
+@pytest.mark.slow
+def test_hundred_thousand_tables(make_case: MakeCase, source_database: str) -> None:
+    """Of a hundred thousand tables some can be carried over; all at once are told to be many."""
+    with psycopg.connect(source_database, autocommit=True) as source:
+        for thousand in range(100):  # a transaction of more would have too many locks
+            source.execute(
+                f"""
+                DO $$ BEGIN FOR i IN {thousand * 1000} .. {thousand * 1000 + 999} LOOP
+                  EXECUTE format('CREATE TABLE t%s (i int)', i);
+                END LOOP; END $$
+            """.encode()
+            )
+        source.execute('INSERT INTO t77777 VALUES (7)')
+    case = make_case(source_database)
+    with pytest.raises(UnfitError, match='has 100,000 tables, and one migration takes 10,000'):
+        case.plan()
+    case.run(case.plan(Wishes(tables=('t7', 't77777'))))
+    assert case.rows('SELECT i, (SELECT count(*) FROM t7) FROM t77777') == [(7, 0)]
 
 
 @pytest.mark.parametrize('kind', ['sqlite', 'postgres', 'mariadb'])
