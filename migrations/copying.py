@@ -12,7 +12,7 @@ from migrations.errors import RejectsError
 from migrations.failures import is_data
 from migrations.names import listed, quoted
 from migrations.plans import Plan, Table
-from migrations.rows import SHOWN, Block, Reject, compared_columns
+from migrations.rows import SHOWN, Block, Reject, compared_columns, fields_of, key_of
 from migrations.sources import Bounds
 from migrations.staging import AGAIN, CHECK, COPY, Job, Staging
 from migrations.streams import HEADER, TRAILER, Digest, rows_of
@@ -175,8 +175,7 @@ def _without(rows: list[bytes], at: int) -> list[bytes]:
 
 
 def _reject(table: Table, row: bytes, column: str, reason: str) -> Reject:
-    fields = row.decode(errors='replace').rstrip('\n').split('\t')
+    fields = fields_of(row)
     values = dict(zip((each.name for each in table.copied), fields, strict=True))
-    shown = {name: values[name] for name in table.key if name in values} or values
-    key = ', '.join(f'{name}={value}' for name, value in shown.items())
-    return Reject(table.name, key[:SHOWN], column, values.get(column, '')[:SHOWN], reason)
+    key = key_of(table, fields)
+    return Reject(table.name, key, column, values.get(column, '')[:SHOWN], reason)

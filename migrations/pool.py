@@ -71,7 +71,12 @@ class Pool:
     def wait(self) -> None:
         """Let some time go by; raises CancelledError."""
         time.sleep(LOOK)
-        self._insist_on_going()
+        self.insist_on_going()
+
+    def insist_on_going(self) -> None:
+        """Raise CancelledError when the caller wants it to stop."""
+        if self._stop():
+            raise CancelledError('It was cancelled; what is done is kept: resume it.')
 
     def close(self) -> None:
         """End the processes; what they have not committed is as if it had not been."""
@@ -116,7 +121,7 @@ class Pool:
     def _wait(self, word: str, waited_for: set[int]) -> None:
         heard_at = time.monotonic()
         while waited_for:
-            self._insist_on_going()
+            self.insist_on_going()
             try:
                 number, message = self._messages.get(timeout=LOOK)
             except queue.Empty:
@@ -136,7 +141,3 @@ class Pool:
             raise BY_NAME[message['error']](message['message'])
         self._rows(message.get('rows', 0))
         return message
-
-    def _insist_on_going(self) -> None:
-        if self._stop():
-            raise CancelledError('It was cancelled; what is done is kept: resume it.')

@@ -92,6 +92,18 @@ def shortened(value: Any) -> str:
     return ascii(value[: SHOWN + 1] if isinstance(value, str | bytes) else value)[:SHOWN]
 
 
+def fields_of(row: bytes) -> list[str]:
+    """Return the values of a row in COPY's text form, as they are written in it."""
+    return row.decode(errors='replace').rstrip('\n').split('\t')
+
+
+def key_of(table: Table, fields: Sequence[str]) -> str:
+    """Return what tells a row from the others: its key, else all of it."""
+    values = dict(zip((each.name for each in table.copied), fields, strict=True))
+    shown = {name: values[name] for name in table.key if name in values} or values
+    return ', '.join(f'{name}={value}' for name, value in shown.items())[:SHOWN]
+
+
 def _lines(columns: list[list[str]]) -> list[bytes]:
     *others, last = columns
     ended = [f'{text}\n' for text in last]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import secrets
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from migrations import planning, postgres, sources, staging, swapping
+from migrations.differing import named, source_blocks, target_rows
 from migrations.errors import MismatchError, RejectsError, UnfitError
 from migrations.failures import told
 from migrations.places import Place
@@ -19,7 +21,7 @@ from migrations.planning import Ends
 from migrations.plans import Plan, Table
 from migrations.pool import Pool
 from migrations.progress import Meter, Progress
-from migrations.rows import Reject
+from migrations.rows import Block, Reject
 from migrations.sources import Source
 from migrations.sources.sqlite import make_copy
 from migrations.staging import Staging, State
@@ -160,7 +162,7 @@ class _Migration:
                 with told(place):
                     source.release()
                 self._copy(pool, source)
-                self._verify(pool)
+                self._verify(pool, source)
                 self._build(pool)
             given = self._given(source)
         swapping.set_next_numbers(self._schema, self._plan, given)
@@ -242,7 +244,7 @@ class _Migration:
                 chunks = source.chunks(tables[name], self._chunk_rows(tables[name]))
             self._schema.clear(name, chunks)
 
-    def _verify(self, pool: Pool) -> None:
+    def _verify(self, pool: Pool, source: Source) -> None:
         rejects = self._schema.rejects()
         if len(rejects) > self._schema.state().allowance:
             raise RejectsError(f'{len(rejects)} rows do not fit, more than were allowed for.')
@@ -253,15 +255,29 @@ class _Migration:
         self._all(pool, staging.CHECK)
         read, there = self._schema.digests(staging.COPY), self._schema.digests(staging.CHECK)
         if differing := [name for name, digest in read.items() if there.get(name) != digest]:
-            counts = ', '.join(
-                f'{name} ({read[name].rows} rows read, {there[name].rows} there)'
+            words = [
+                f'{name} ({read[name].rows} rows read, {there[name].rows} there): '
+                f'{", ".join(self._differences(pool, source, name))}'
                 for name in differing
-            )
+            ]
             raise MismatchError(
-                f'What is in the target is not what was read: {counts}. Nothing was swapped. '
-                'Abandon it, and choose another type for what the target rounds or cuts.',
+                f'What is in the target is not what was read: {"; ".join(words)}. Nothing was '
+                'swapped. Abandon it, and choose another type for what the target rounds or cuts.',
                 tuple(differing),
             )
+
+    def _differences(self, pool: Pool, source: Source, name: str) -> list[str]:
+        """Return words for some rows of a table that are not there as they were read."""
+
+        def read(table: Table) -> Iterator[Block]:
+            for block in source_blocks(self._ends.source, source, table):
+                pool.insist_on_going()
+                yield block
+
+        there = functools.partial(target_rows, self._schema.connection, self._schema.schema)
+        left_out = {each.key for each in self._schema.rejects() if each.table == name}
+        table = next(table for table in self._plan.tables if table.name == name)
+        return named(read, there, table, left_out)
 
     def _plan_checks(self) -> None:
         with self._schema.connection.transaction():

@@ -253,9 +253,16 @@ def test_tables_change_after_the_plan(make_case: MakeCase, source_database: str)
 def test_target_that_rounds(make_case: MakeCase) -> None:
     """What the target changes of a value is found, and nothing becomes visible."""
     case = make_case('')
-    case.source = sqlite_file(case.folder, "CREATE TABLE t (a text); INSERT INTO t VALUES ('ab  ')")
+    case.source = sqlite_file(
+        case.folder,
+        'CREATE TABLE t (i integer primary key, a text);'
+        f"{NUMBERS} INSERT INTO t SELECT i, iif(i = 77, 'ab  ', 'ab') FROM n",
+    )
     plan = case.plan(Wishes(types=(('t.a', 'varchar(3)'),)))
     with pytest.raises(MismatchError, match='Nothing was swapped') as found:
         case.run(plan)
     assert found.value.tables == ('t',)
+    assert "(1000 rows read, 1000 there): (i=77): a is 'ab ', and was read as 'ab  '." in str(
+        found.value
+    )
     assert case.rows("SELECT to_regclass('t')") == [(None,)]
