@@ -183,17 +183,28 @@ def _tls(mode: str, options: dict[str, str]) -> Any:
 
 
 def _set_up(connection: pymysql.Connection[Any]) -> None:
-    (version,) = rows(connection, 'SELECT VERSION()')[0]
     for each in (
         "time_zone = '+00:00'",
         "sql_mode = ''",
         f'lock_wait_timeout = {LOCK_TIMEOUT}',
         f'net_write_timeout = {SILENCE}',
-        'max_statement_time = %s' if 'MariaDB' in version else 'max_execution_time = %s000',
+        *_statement_timeout(connection),
     ):
-        execute(connection, f'SET SESSION {each.replace("%s", str(STATEMENT_TIMEOUT))}')
+        execute(connection, f'SET SESSION {each}')
     execute(connection, 'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ')
     execute(connection, 'SET SESSION TRANSACTION READ ONLY')
+
+
+def _statement_timeout(connection: pymysql.Connection[Any]) -> list[str]:
+    if is_mariadb(connection):
+        return [f'max_statement_time = {STATEMENT_TIMEOUT}']
+    # MySQL 5.6 has none, and then only silence ends a statement.
+    known = rows(connection, "SHOW SESSION VARIABLES LIKE 'max_execution_time'")
+    return [f'max_execution_time = {STATEMENT_TIMEOUT * 1000}'] if known else []
+
+
+def is_mariadb(connection: pymysql.Connection[Any]) -> bool:
+    return 'MariaDB' in rows(connection, 'SELECT VERSION()')[0][0]
 
 
 def execute(connection: pymysql.Connection[Any], query: str) -> None:

@@ -12,7 +12,7 @@ from migrations import ddl
 from migrations.names import Unique, backquoted, listed, literal, quoted
 from migrations.plans import LOST, WIDENED, Column, Identity, Note, Part, Statement, Table
 from migrations.sources import Found, Wishes, insist_on_few
-from migrations.sources.mysql import order_of, rows
+from migrations.sources.mysql import is_mariadb, order_of, rows
 from migrations.sources.mysql_types import IS_ZERO, Choice, Declared, choose, words_of
 from migrations.sources.overrides import overridden
 
@@ -29,12 +29,13 @@ TABLES = """
     FROM information_schema.tables WHERE table_schema = %s AND table_name {wished}
     ORDER BY table_name
 """
-COLUMNS = """
+GENERATION = "coalesce(generation_expression, '')"
+COLUMNS = f"""
     SELECT table_name, column_name, data_type, column_type, is_nullable, column_default, extra,
       coalesce(character_maximum_length, 0), coalesce(numeric_precision, 0),
       coalesce(numeric_scale, 0), coalesce(datetime_precision, 0),
-      coalesce(generation_expression, ''), column_comment
-    FROM information_schema.columns WHERE table_schema = %s AND table_name {wished}
+      {GENERATION}, column_comment
+    FROM information_schema.columns WHERE table_schema = %s AND table_name {{wished}}
     ORDER BY table_name, ordinal_position
 """
 INDEXES = """
@@ -83,7 +84,7 @@ class _Reflection:
         self._connection = connection
         self._database = database
         self._wishes = wishes
-        self._is_mariadb = 'MariaDB' in rows(connection, 'SELECT VERSION()')[0][0]
+        self._is_mariadb = is_mariadb(connection)
         self._wrong_enums: set[tuple[str, str]] = set()
         self.notes: dict[str, list[Note]] = {}
         self.database_notes: list[Note] = []
@@ -95,11 +96,10 @@ class _Reflection:
             if row not in self._tables
         ]
         insist_on_few(len(self._tables))
-        self._columns = _grouped(self._rows(COLUMNS))
+        self._columns = _grouped(self._column_rows())
         self._indexes = _grouped(self._rows(INDEXES))
         self._foreign_keys = _grouped(self._rows(FOREIGN_KEYS))
-        checks = MARIADB_CHECKS if self._is_mariadb else CHECKS
-        self._checks = _grouped(self._rows(checks))
+        self._checks = _grouped(self._check_rows())
         self._unique = Unique(row[0] for row in self._tables)
         self._linked = {
             name
@@ -114,6 +114,26 @@ class _Reflection:
         wished = f'IN ({", ".join(["%s"] * len(names))})' if names else 'IS NOT NULL'
         found = query.replace('{wished}', wished)
         return rows(self._connection, found, self._database, *names)
+
+    def _column_rows(self) -> list[Any]:
+        if self._knows('columns', 'generation_expression'):
+            return self._rows(COLUMNS)
+        return self._rows(COLUMNS.replace(GENERATION, "''"))  # MySQL 5.6
+
+    def _check_rows(self) -> list[Any]:
+        if self._is_mariadb:
+            return self._rows(MARIADB_CHECKS)
+        # Before 8.0.16 MySQL reads checks and forgets them.
+        return self._rows(CHECKS) if self._knows('check_constraints', 'check_clause') else []
+
+    def _knows(self, table: str, column: str) -> bool:
+        """Return whether the server has a column in what it tells of itself."""
+        query = """
+            SELECT 1 FROM information_schema.columns
+            WHERE table_schema = 'information_schema' AND lower(table_name) = %s
+              AND lower(column_name) = %s
+        """
+        return bool(rows(self._connection, query, table, column))
 
     def tables(self) -> list[Table]:
         found = [self._table(row) for row in self._tables]

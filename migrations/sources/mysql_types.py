@@ -20,7 +20,7 @@ GEOMETRIES = (
     *('multipolygon', 'geometrycollection', 'geomcollection'),
 )
 # How the driver has to be given a column: `{c}` is its name.
-AS_DOUBLE, AS_NUMBER, AS_TEXT = 'CAST({c} AS DOUBLE)', '{c} + 0', 'ST_AsText({c})'
+AS_DOUBLE, AS_NUMBER, AS_TEXT = '{c} + 0e0', '{c} + 0', 'ST_AsText({c})'
 NOT_ZERO = "IF(CAST({c} AS CHAR) REGEXP '^0000|-00', NULL, {c})"
 IS_ZERO = "CAST({c} AS CHAR) REGEXP '^0000|-00'"
 
