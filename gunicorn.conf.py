@@ -98,6 +98,11 @@ def when_ready(server: Any) -> None:
             server.log.info('Open %s/portal in a browser', listener)
 
 
+def on_reload(server: Any) -> None:
+    """Go on looking for garbage: this file was read anew."""
+    _collect_only_new()
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """Import without looking for garbage."""
     gc.disable()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from pulumi import automation as auto
 
-from basic_pulumi import ProvisioningError
+from basic_pulumi import BusyError, ProgramFailedError, ProvisioningError
 from settings import Settings
 from slots.names import SlotNames
 from slots.queue import Queue
@@ -16,6 +18,9 @@ from slots.slot import OpenWorkspace, Slot
 from slots.sweeper import Sweeper
 
 logger = logging.getLogger(__name__)
+
+# Seconds until it is tried again to replace a slot where none could be: each try starts an engine.
+PAUSE = 60.0
 
 
 class Housekeeper:
@@ -32,9 +37,8 @@ class Housekeeper:
         self._threads = ThreadPoolExecutor(
             2 * settings.slots, thread_name_prefix='slot-housekeeper'
         )
-        # Those that others are warmed up for, and those that others have replaced.
-        self._replacing: set[Slot] = set()
-        self._replaced: set[Slot] = set()
+        # Whoever cannot replace a slot does not try with each run.
+        self._replaces_from = 0.0
         self._sweeper = Sweeper(self._sweep)
 
     def start(self) -> None:
@@ -48,46 +52,70 @@ class Housekeeper:
 
     def take_back(self, slot: Slot) -> None:
         """Have a slot be free after its run, put in order before where it needs that."""
-        if slot in self._replaced:
-            self._beside(self._retire, slot)
-            return
-        if slot.is_worn and slot not in self._replacing:
-            self._replacing.add(slot)
+        is_due = slot.is_worn and time.monotonic() >= self._replaces_from
+        if is_due and self._queue.begin_succession(slot):
             self._beside(self._replace, slot)
         if slot.is_clean and slot.runs < self._settings.runs_per_history:
-            self._queue.put_back(slot)
+            self.give_back(slot)
         else:
             self._queue.expect(slot)
             self._beside(self._keep, slot)
 
-    def _beside(self, work: Callable[[Slot], None], slot: Slot) -> None:
-        try:
-            self._threads.submit(work, slot)
-        except RuntimeError:
-            # The interpreter is ending, and starts no work in threads any more.
-            work(slot)
+    def give_back(self, slot: Slot) -> None:
+        """Have a slot be free, or its successor."""
+        if not self._queue.put_back(slot):
+            self._beside(self._retire, slot)
 
-    def _replace(self, worn: Slot) -> None:
-        """Have a slot that is warmed up while the worn one still serves take its place."""
-        try:
-            if self._queue.is_draining:
-                return
-            fresh = self._warm()
-        except (ProvisioningError, OSError):
-            logger.exception('stack %s is worn, and no other could take its place', worn.name)
-        else:
-            self._queue.put_back(fresh)
-            # Where it is in use, it is retired when it is given back.
-            self._replaced.add(worn)
-            if self._queue.take_out(worn):
-                self._retire(worn)
-        finally:
-            self._replacing.discard(worn)
+    def recovers(self, slot: Slot) -> bool:
+        """Recover a slot; return False when it cannot be now, and is set aside and closed.
 
-    def _warm(self) -> Slot:
-        slot = self._names.open_next(self._open_workspace)
+        Raises ProvisioningError when that is no trouble of this slot alone.
+        """
         try:
             slot.recover()
+        except (BusyError, ProgramFailedError):
+            # The trouble is this stack's own, so another name may do.
+            if not self._names.set_aside(slot.name):
+                raise
+            logger.exception('stack %s cannot be recovered now and is set aside', slot.name)
+            slot.close()
+            return False
+        return True
+
+    def _beside(self, work: Callable[[Slot], None], slot: Slot) -> None:
+        turn = threading.Lock()
+
+        def once() -> None:
+            if turn.acquire(blocking=False):
+                try:
+                    work(slot)
+                except Exception:
+                    # A defect, of which nobody else would hear.
+                    logger.exception('what goes on beside the answers failed for %s', slot.name)
+
+        try:
+            self._threads.submit(once)
+        except RuntimeError:
+            # The interpreter is ending, or there can be no more threads: then it may be queued too.
+            once()
+
+    def _replace(self, worn: Slot) -> None:
+        """Warm up a slot, while the worn one still serves, that then takes its place."""
+        fresh = None
+        try:
+            fresh = self._warm()
+        except (ProvisioningError, OSError):
+            if not self._queue.is_draining:
+                logger.exception('stack %s is worn, and no other could take its place', worn.name)
+                self._replaces_from = time.monotonic() + PAUSE
+        finally:
+            if needless := self._queue.succeed(worn, fresh):
+                self._retire(needless)
+
+    def _warm(self) -> Slot:
+        slot = self._open_recovered()
+        try:
+            self._queue.refuse_when_draining()
             slot.begin()
             slot.warm_up()
         except BaseException:
@@ -95,18 +123,28 @@ class Housekeeper:
             raise
         return slot
 
+    def _open_recovered(self) -> Slot:
+        while True:
+            self._queue.refuse_when_draining()
+            slot = self._names.open_next(self._open_workspace)
+            try:
+                if self.recovers(slot):
+                    return slot
+            except BaseException:
+                slot.close()
+                raise
+
     def _retire(self, slot: Slot) -> None:
         try:
             self._put_in_order(slot)
         finally:
             slot.close()
-            self._replaced.discard(slot)
 
     def _keep(self, slot: Slot) -> None:
         try:
             self._put_in_order(slot)
         finally:
-            self._queue.put_back(slot)
+            self.give_back(slot)
 
     def _put_in_order(self, slot: Slot) -> None:
         try:

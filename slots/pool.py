@@ -6,19 +6,16 @@ warmest.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import metrics
-from basic_pulumi import BusyError, ProgramFailedError
+from basic_pulumi import BusyError
 from settings import Settings
 from slots.housekeeping import Housekeeper
 from slots.names import SlotNames
 from slots.queue import Queue
 from slots.slot import OpenWorkspace, Slot
-
-logger = logging.getLogger(__name__)
 
 
 class Slots:
@@ -41,11 +38,15 @@ class Slots:
     def open_all(self) -> None:
         """Open every slot now instead of when it is needed.
 
-        Raises ProvisioningError.
+        Raises ProvisioningError, unless the service shuts down meanwhile.
         """
-        with ExitStack() as leases:
-            for _ in range(self._settings.slots):
-                leases.enter_context(self.lease()).warm_up()
+        try:
+            with ExitStack() as leases:
+                for _ in range(self._settings.slots):
+                    leases.enter_context(self.lease()).warm_up()
+        except BusyError:
+            if not self.queue.is_draining:
+                raise
 
     def look_after(self) -> None:
         """Begin to recover what dead workers left behind, and later what could not be till then."""
@@ -77,22 +78,23 @@ class Slots:
         self.queue.close()
 
     def _take_ready(self) -> Slot:
-        while True:
-            slot = self.queue.take() or self._open_next()
-            try:
-                slot.recover()
-                self.queue.refuse_when_draining()
-            except (BusyError, ProgramFailedError):
-                # The trouble is this stack's own, so another name may do.
-                if slot.is_clean or not self._put_aside(slot):
-                    self.queue.put_back(slot)
-                    raise
-            except BaseException:
-                self.queue.put_back(slot)
-                raise
-            else:
-                slot.begin()
-                return slot
+        slot = self.queue.take() or self._open_next()
+        while not self._begins(slot):
+            # In its place, as who waits has come later.
+            slot = self.queue.give_up(slot) or self._open_next()
+        return slot
+
+    def _begins(self, slot: Slot) -> bool:
+        """Have a slot be ready and in use; return False when it was set aside."""
+        try:
+            if not self._housekeeper.recovers(slot):
+                return False
+            self.queue.refuse_when_draining()
+            slot.begin()
+        except BaseException:
+            self._housekeeper.give_back(slot)
+            raise
+        return True
 
     def _open_next(self) -> Slot:
         try:
@@ -100,12 +102,3 @@ class Slots:
         except BaseException:
             self.queue.allow_opening()
             raise
-
-    def _put_aside(self, slot: Slot) -> bool:
-        """Give the slot up until it could be recovered; False when that was done too often."""
-        if not self._names.set_aside(slot.name):
-            return False
-        logger.exception('stack %s cannot be recovered now and is set aside', slot.name)
-        slot.close()
-        self.queue.allow_opening()
-        return True

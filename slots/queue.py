@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
 from basic_pulumi import BusyError
 from settings import Settings
@@ -26,6 +27,8 @@ class Queue:
         self._draining = False
         # Those that are being put in order, and will be free soon.
         self._expected: set[Slot] = set()
+        # Those that another slot is to take the place of, and that slot once it is ready.
+        self._successors: dict[Slot, Slot | None] = {}
         # Its lock can be taken twice, as drain() needs that.
         self._changed = threading.Condition()
 
@@ -51,10 +54,7 @@ class Queue:
         """
         with self._changed:
             self.refuse_when_draining()
-            if self._expected and not self._free:
-                # Opening another slot takes longer.
-                self._changed.wait_for(lambda: self._free or self._draining, SOON)
-            if self._line or not self.available:
+            if self._line or not self._is_at_hand():
                 self._wait()
             self.refuse_when_draining()
             if self._free:
@@ -62,16 +62,45 @@ class Queue:
             self._unopened -= 1
             return None
 
-    def put_back(self, slot: Slot) -> None:
-        """Have the slot be free."""
+    def put_back(self, slot: Slot) -> bool:
+        """Have the slot be free, or its successor; return whether it is the slot itself."""
         with self._changed:
             self._expected.discard(slot)
-            if slot.is_clean:
-                self._free.append(slot)
-            else:
-                # To the far end: recovering it can wait until no clean one is free.
-                self._free.appendleft(slot)
-            self._changed.notify_all()
+            successor = self._successors.get(slot)
+            if successor:
+                del self._successors[slot]
+            self._release(successor or slot)
+            return successor is None
+
+    def give_up(self, slot: Slot) -> Slot | None:
+        """Have no such slot any more; return its successor, or None for the right to open one."""
+        with self._changed:
+            return self._successors.pop(slot, None)
+
+    def begin_succession(self, slot: Slot) -> bool:
+        """Know that a successor is being made ready; return whether there was none yet."""
+        with self._changed:
+            if slot in self._successors:
+                return False
+            self._successors[slot] = None
+            return True
+
+    def succeed(self, slot: Slot, successor: Slot | None) -> Slot | None:
+        """Have a successor take the slot's place, now or when it is put back; None: there is none.
+
+        Returns the slot, or the successor, that nobody needs any more.
+        """
+        with self._changed:
+            if slot not in self._successors:
+                return successor  # It was given up meanwhile.
+            self._successors[slot] = successor
+            if successor is None:
+                del self._successors[slot]
+            elif slot in self._free:
+                self._free.remove(slot)
+                self.put_back(slot)
+                return slot
+            return None
 
     def expect(self, slot: Slot) -> None:
         """Know that a slot is being put in order: unless it has to be recovered, that is short."""
@@ -114,22 +143,45 @@ class Queue:
 
     def close(self) -> None:
         """End every slot that is free."""
-        while self._free:
-            self._free.pop().close()
+        with self._changed:
+            ended = [*self._free, *filter(None, self._successors.values())]
+            self._free.clear()
+            self._successors.clear()
+        for slot in ended:
+            slot.close()
+
+    def _release(self, slot: Slot) -> None:
+        if slot.is_clean:
+            self._free.append(slot)
+        else:
+            # To the far end: recovering it can wait until no clean one is free.
+            self._free.appendleft(slot)
+        self._changed.notify_all()
 
     def _wait(self) -> None:
         """Wait for a slot, unless so many wait already that it would be in vain."""
-        if len(self._line) >= self._settings.queue_limit:
+        limit, patience = self._settings.queue_limit, self._settings.slot_wait
+        if len(self._line) >= limit:
+            if not self._line and self.available:
+                return  # Nobody may wait, not even for one that will be free soon.
             raise BusyError('too many requests wait for a slot', RETRY_AFTER)
         place = object()
         self._line.append(place)
         try:
-            if not self._changed.wait_for(lambda: self._may_go_on(place), self._settings.slot_wait):
+            # Opening another slot takes longer than that one which is expected becomes free.
+            if not self._comes(self._is_at_hand, place, min(SOON, patience)) and not self._comes(
+                lambda: bool(self.available), place, max(0.0, patience - SOON)
+            ):
                 raise BusyError('no slot became free in time', RETRY_AFTER)
         finally:
             self._line.remove(place)
             # Who is first now may be able to go on as well.
             self._changed.notify_all()
 
-    def _may_go_on(self, place: object) -> bool:
-        return self._draining or (self._line[0] is place and bool(self.available))
+    def _comes(self, holds: Callable[[], bool], place: object, patience: float) -> bool:
+        return self._changed.wait_for(
+            lambda: self._draining or (self._line[0] is place and holds()), patience
+        )
+
+    def _is_at_hand(self) -> bool:
+        return bool(self._free or (self._unopened and not self._expected))

@@ -138,9 +138,11 @@ class Slot:
 
     def close(self) -> None:
         """End what the slot keeps running and give its name up."""
-        if self._driver:
-            self._driver.close()
-        self._file.close()
+        try:
+            if self._driver:
+                self._driver.close()
+        finally:
+            self._file.close()
 
     @property
     def is_worn(self) -> bool:

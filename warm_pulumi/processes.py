@@ -65,11 +65,11 @@ def session_members(leader: int) -> list[int]:
 
 
 def resident_bytes(pid: int) -> int:
-    """The memory that the process occupies; 0 once it has ended."""
+    """The memory that the process occupies; 0 once it has ended, or if that cannot be known."""
     try:
         with open(f'/proc/{pid}/statm', encoding='ascii') as file:
             return int(file.read().split()[1]) * _PAGE
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:  # Also where no file descriptor is free.
         return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import runpy
 from collections.abc import Callable, Iterator
@@ -32,7 +33,18 @@ def gunicorn_conf(monkeypatch: pytest.MonkeyPatch) -> Iterator[GunicornConf]:
         return runpy.run_path(str(ROOT / 'gunicorn.conf.py'))
 
     yield run
-    os.umask(umask)  # The file sets that of the process.
+    # The file sets them for the process.
+    os.umask(umask)
+    gc.unfreeze()
+    gc.enable()
+
+
+def test_gunicorn_looks_for_garbage(gunicorn_conf: GunicornConf) -> None:
+    """The master looks for garbage, except while it imports, also once it was reloaded."""
+    given = gunicorn_conf()
+    assert not gc.isenabled()
+    given['on_reload'](None)
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize('field', fields(Settings), ids=lambda field: field.metadata['variable'])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
@@ -14,12 +15,12 @@ from pathlib import Path
 
 import pytest
 from pulumi import automation as auto
-from pulumi.automation.errors import create_command_error
 
 import api
 from basic_pulumi import BusyError, EngineUnavailableError, ProgramFailedError
 from slots import sweeper
 from slots.pool import Slots
+from slots.slot import Slot
 from tests.doers import await_that
 from tests.fake_pulumi import FakeEngine, FakePulumi, MakeSlots, Meeting
 from workspaces.ownership import Ownership
@@ -395,75 +396,106 @@ def test_history_with_one_client(fake: FakeEngine, make_slots: MakeSlots) -> Non
     assert list(fake.opened) == ['dev']
 
 
-def wear(fake: FakeEngine, make_slots: MakeSlots, warming: Callable[[], object]) -> Slots:
-    """Return slots whose only one is worn, and for which another one is being warmed up."""
-    slots = make_slots(slots=1, slot_wait=10)
+def test_slot_that_cannot_begin(
+    fake: FakeEngine, make_slots: MakeSlots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slot whose file cannot be written as a run begins serves again when it can be."""
+    slots = make_slots(slots=1)
     run(slots)
-    fake.opened['dev'].is_worn = True
-    fake.prepare = lambda command: setattr(command, 'during_up', warming)
+
+    def refuse(slot: Slot) -> None:
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Slot, 'begin', refuse)
+        with pytest.raises(OSError, match='No space'):
+            run(slots)
     run(slots)
-    await_that(lambda: 'dev-1' in fake.opened)
-    return slots
+    assert slots.queue.available == 1
 
 
-def test_worn(fake: FakeEngine, make_slots: MakeSlots) -> None:
-    """A worn slot serves until another one is warm, which then takes its place."""
-    warmed = threading.Event()
-    slots = wear(fake, make_slots, lambda: warmed.wait(10))
-    for _ in range(3):
-        run(slots)
-    assert fake.opened['dev'].commands.count('up') == 5
-    warmed.set()
-    await_that(lambda: fake.opened['dev'].closed)
-    run(slots)
+def test_place_in_the_line(fake: FakeEngine, make_slots: MakeSlots, tmp_path: Path) -> None:
+    """Whose stack is set aside is served by another name before those who have come later."""
+    crash(tmp_path)
+    fake.backend.locks[DEV] = f'me@{socket.gethostname()} (pid {os.getpid()}) at {NOW}'
+    recovering, go_on = threading.Event(), threading.Event()
+
+    class Slow(FakePulumi):
+        def _stack_init(self, args: list[str], stack: str) -> str:
+            recovering.set()
+            assert go_on.wait(10)
+            return super()._stack_init(args, stack)
+
+    fake.make = Slow
+    slots = make_slots(slots=1, queue_limit=1, slot_wait=10)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(run, slots)
+        assert recovering.wait(10)
+        second = pool.submit(run, slots)
+        await_that(lambda: slots.queue.length == 1)
+        go_on.set()
+        for each in (first, second):
+            assert each.result(timeout=10).outputs['id'].value == 'value of id'
     assert list(fake.opened) == ['dev', 'dev-1']
-    assert fake.opened['dev-1'].commands.count('up') == 2
+
+
+def test_no_further_thread(
+    fake: FakeEngine, make_slots: MakeSlots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no thread can be started for it, a slot is put in order all the same, and once."""
+    slots = make_slots(slots=2, runs_per_history=1)
+    busy, start = threading.Event(), threading.Thread.start
+    slots._housekeeper._threads.submit(busy.wait, 10)
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith('slot-housekeeper'):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, 'start', refuse)
+        run(slots)
+    busy.set()
+    slots._housekeeper.stop()
+    assert fake.commands().count('stack rm') == 1
+    assert slots.queue.available == 2
+
+
+def test_drain_while_all_are_opened(fake: FakeEngine, make_slots: MakeSlots) -> None:
+    """A shutdown while the slots are opened at the start is no failure to start."""
+    warming, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        warming.set()
+        assert go_on.wait(10)
+
+    fake.prepare = lambda command: setattr(command, 'during_up', wait)
+    slots = make_slots(slots=2)
+    with ThreadPoolExecutor(1) as pool:
+        opened = pool.submit(slots.open_all)
+        assert warming.wait(10)
+        slots.drain()
+        go_on.set()
+        opened.result(timeout=10)
+    assert list(fake.opened) == ['dev']
     assert fake.resources() == []
 
 
-def test_worn_in_use(fake: FakeEngine, make_slots: MakeSlots) -> None:
-    """A worn slot that is in use as another one takes its place ends after that use."""
-    warmed = threading.Event()
-    slots = wear(fake, make_slots, lambda: warmed.wait(10))
-    with slots.lease() as worn:
-        warmed.set()
-        await_that(lambda: slots.queue.available == 1)
-        run(slots)
-        assert worn.name == 'dev'
-        assert not fake.opened['dev'].closed
-    await_that(lambda: fake.opened['dev'].closed)
+def test_end_that_fails(fake: FakeEngine, make_slots: MakeSlots) -> None:
+    """A slot whose engine cannot be ended gives its name up all the same."""
+
+    class Broken(FakePulumi):
+        def close(self) -> None:
+            raise OSError(errno.ENOSPC, 'No space left on device')
+
+    fake.make = Broken
+    slots = make_slots(slots=1)
     run(slots)
-    assert fake.opened['dev-1'].commands.count('up') == 3
-
-
-def test_worn_without_successor(fake: FakeEngine, make_slots: MakeSlots) -> None:
-    """A worn slot goes on where no other can be warmed up, which is tried again."""
-    failures: list[str] = ['error: no disk'] * 2
-
-    def fail() -> None:
-        if failures:
-            raise create_command_error(auto.CommandResult('', failures.pop(), 255))
-
-    slots = wear(fake, make_slots, fail)
-
-    def is_replaced() -> bool:
-        run(slots)
-        return fake.opened['dev'].closed
-
-    await_that(is_replaced)
-    assert failures == []
-    assert fake.resources() == []
-
-
-def test_close_while_another_is_warmed_up(fake: FakeEngine, make_slots: MakeSlots) -> None:
-    """Slots that are closed meanwhile end what is being warmed up as well."""
-    warmed = threading.Event()
-    slots = wear(fake, make_slots, lambda: warmed.wait(10))
-    closing = threading.Thread(target=slots.close)
-    closing.start()
-    warmed.set()
-    closing.join()
-    assert [each.closed for each in fake.opened.values()] == [True, True]
+    with pytest.raises(OSError, match='No space'):
+        slots.close()
+    fake.make = FakePulumi
+    run(make_slots(slots=1))
+    assert list(fake.opened) == ['dev']
 
 
 def test_close(fake: FakeEngine, make_slots: MakeSlots) -> None:
