@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import shutil
@@ -18,6 +19,9 @@ import pytest
 import engine
 from settings import Settings
 from tests.report import Fault, left_out, table
+
+# What is imported and collected here is never garbage: until that is done, none is looked for.
+gc.disable()
 
 OURS = {each.metadata['variable'] for each in fields(Settings)}
 
@@ -86,6 +90,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash[REPORTER].left_out = len(long)
     # Their files are the shortest ones, so that at the end all processes have something to do.
     items.sort(key=lambda item: 'unit' in item.path.parts)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from here on, and never again among what is there by now."""
+    gc.freeze()
+    gc.enable()
 
 
 def takes_long(item: pytest.Item) -> bool:

@@ -35,7 +35,6 @@ def gunicorn_conf(monkeypatch: pytest.MonkeyPatch) -> Iterator[GunicornConf]:
     yield run
     # The file sets them for the process.
     os.umask(umask)
-    gc.unfreeze()
     gc.enable()
 
 
