@@ -78,7 +78,10 @@ class Housekeeper:
             if not self._names.set_aside(slot.name):
                 raise
             logger.exception('stack %s cannot be recovered now and is set aside', slot.name)
-            slot.close()
+            try:
+                slot.close()
+            except OSError:
+                logger.exception('what stack %s kept running was not ended', slot.name)
             return False
         return True
 
@@ -107,8 +110,9 @@ class Housekeeper:
         except (ProvisioningError, OSError):
             if not self._queue.is_draining:
                 logger.exception('stack %s is worn, and no other could take its place', worn.name)
-                self._replaces_from = time.monotonic() + PAUSE
         finally:
+            if fresh is None:
+                self._replaces_from = time.monotonic() + PAUSE
             if needless := self._queue.succeed(worn, fresh):
                 self._retire(needless)
 
