@@ -44,7 +44,10 @@ class SlotNames:
 
         Raises BlockingIOError when a process owns it, this one included.
         """
-        return Slot(name, self._program, self._settings, Ownership(self._folder / name))
+        # Who looks for unclean ones must not take a name between its making and its locking.
+        with self._changing:
+            file = Ownership(self._folder / name)
+        return Slot(name, self._program, self._settings, file)
 
     def ever_used(self) -> list[str]:
         """Return every name that a slot has had, whoever owns it."""
