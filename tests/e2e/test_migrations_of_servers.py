@@ -141,6 +141,7 @@ def test_between_stacks(service: Lasting, moving: Moving, target: str) -> None:
     service.client.done(service.client.destroy(source))
 
 
+@pytest.mark.slow
 def test_service_is_killed(service: Lasting, moving: Moving, folder: Path, target: str) -> None:
     """A service that is killed takes its PostgreSQL along; the next one goes on with both."""
     path = moving.begin(sqlite_file(folder / 'sources', many()), f'stack {target}')

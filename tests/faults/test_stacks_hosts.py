@@ -127,6 +127,7 @@ def attempts(site: Site, runs: Runs) -> list[int]:
     return [site.client.get(f'/runs/{run["id"]}')['attempts'] for run in runs.values()]
 
 
+@pytest.mark.slow
 def test_host_killed(shared: Cluster, rounds: Rounds) -> None:
     """A host dies as a whole in the middle of each operation: another one does its runs anew."""
     for _ in range(rounds(1, 5)):
@@ -202,6 +203,7 @@ def test_connections_cut(shared: Cluster, rounds: Rounds, choose: Choose, which:
                 assert_all_right(shared, second, runs)
 
 
+@pytest.mark.slow
 def test_database_away(shared: Cluster, rounds: Rounds, choose: Choose) -> None:
     """The database is away for a while: requests are told so at once, and no run is lost."""
     operations = choose('update', 'destroy')

@@ -74,6 +74,7 @@ def has_another_worker(here: Lasting, before: set[int]) -> bool:
     return bool(set(here.pids('worker')) - before)
 
 
+@pytest.mark.slow
 def test_stopped_under_load(tmp_path: Path, mode: str) -> None:
     """SIGTERM under load: what runs is finished, what waits is done by the next service."""
     with lasting(tmp_path, ENGINE=mode) as here:

@@ -32,6 +32,7 @@ class StockUpdates(auto.PulumiCommand):
         return (self._stock if args[0] == 'up' else self._warm).run(args, *rest, **more)
 
 
+@pytest.mark.slow
 def test_random_programs(
     shared_warm: WarmPulumi,
     stock: auto.PulumiCommand,
