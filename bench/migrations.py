@@ -58,6 +58,7 @@ def measure(folder: Path, rows: int = ROWS, rounds: int = 3) -> dict[str, Any]:
                 memory[name] = max(memory[name], _measured(samples[name], server, way, name, rows))
         found = _results(samples, memory, rows)
         _multiply(source, file, maria, rows)
+        _clear(server)  # A plan looks whether the name is free.
         for name, way in _migrations(server, urls, folder).items():
             sample = Sample()
             found[name]['tenfold_mb'] = round(_measured(sample, server, way, name, TIMES * rows))
