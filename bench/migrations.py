@@ -107,8 +107,9 @@ def _ways(server: Database, urls: dict[str, str], folder: Path) -> dict[str, Way
     ways = _migrations(server, urls, folder)
     target = whole_url(server, 'postgres')
     if shutil.which('pgloader'):
-        for name in urls.keys() - {'postgres'}:
-            ways[f'pgloader {name}'] = functools.partial(_pgload, urls[name], target, folder)
+        for name, url in urls.items():
+            if name != 'postgres':
+                ways[f'pgloader {name}'] = functools.partial(_pgload, url, target, folder)
     return ways
 
 
@@ -136,8 +137,7 @@ def _multiply(source: Database, file: Path, maria: MariaDatabase | None, rows: i
             connection.execute(statement.encode())
         connection.execute('ANALYZE t')
     if maria:
-        for statement in each:
-            maria.execute(statement)
+        maria.execute(*each)
 
 
 def _copy(server: Database, file: Path, form: str) -> None:

@@ -215,11 +215,11 @@ def migrations(found: dict[str, Any]) -> str:
         if name in found:
             at = found[name]
             seconds = ' | '.join(f'{at[key]:.2f}' for key in ('median', 'min', 'max'))
-            more = [str(at['mb'] or ''), '', '']
-            if 'tenfold' in at:
-                more[1:] = f'{at["tenfold"]:.2f}', str(at['tenfold_mb'])
-            columns = (title, str(at['runs']), seconds, f'{at["ratio"]:.2f}', *more)
-            lines.append(f'| {" | ".join(columns)} |')
+            memory = at['mb'] or ''
+            more = f'{at["tenfold"]:.2f} | {at["tenfold_mb"]}' if 'tenfold' in at else ' | '
+            lines.append(
+                f'| {title} | {at["runs"]} | {seconds} | {at["ratio"]:.2f} | {memory} | {more} |'
+            )
     return '\n'.join(lines)
 
 

@@ -52,7 +52,8 @@ class Housekeeper:
 
     def take_back(self, slot: Slot) -> None:
         """Have a slot be free after its run, put in order before where it needs that."""
-        is_due = slot.is_worn and time.monotonic() >= self._replaces_from
+        # Whether it is worn is asked of the kernel.
+        is_due = time.monotonic() >= self._replaces_from and slot.is_worn
         if is_due and self._queue.begin_succession(slot):
             self._beside(self._replace, slot)
         if slot.is_clean and slot.runs < self._settings.runs_per_history:

@@ -93,14 +93,15 @@ class Queue:
         with self._changed:
             if slot not in self._successors:
                 return successor  # It was given up meanwhile.
-            self._successors[slot] = successor
             if successor is None:
                 del self._successors[slot]
-            elif slot in self._free:
-                self._free.remove(slot)
-                self.put_back(slot)
-                return slot
-            return None
+                return None
+            self._successors[slot] = successor
+            if slot not in self._free:
+                return None
+            self._free.remove(slot)
+            self.put_back(slot)
+            return slot
 
     def expect(self, slot: Slot) -> None:
         """Know that a slot is being put in order: unless it has to be recovered, that is short."""

@@ -25,6 +25,8 @@ from migrations.sources import Wishes
 from tests.paths import ROOT
 from tests.postgres import Database
 
+# Alike where the same rows are: of a table with numbers `i` and texts `t`.
+SUMS = 'SELECT count(*), count(DISTINCT i), sum(i), sum(hashtextextended(t, 0)) FROM {}'
 LEFT = "SELECT nspname FROM pg_namespace WHERE nspname LIKE '\\_mig%%'"
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,9 @@ import pytest
 
 from migrations import errors
 from tests import processes
+from tests.faults import lasting
 from tests.faults.conftest import Rounds
-from tests.migrating import Case, empty_database, sqlite_file
+from tests.migrating import SUMS, Case, empty_database, sqlite_file
 from tests.postgres import Database, postgres
 
 ROWS, CHUNK = 60_000, 2_000
@@ -28,7 +28,6 @@ ROUNDS, ALL_ROUNDS = 1, 30
 KILLS = 2
 DEADLINE = 120.0
 NUMBERS = f'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})'
-SUMS = 'SELECT count(*), count(DISTINCT i), sum(i), sum(hashtextextended(t, 0)) FROM {}'
 
 
 @pytest.fixture(scope='module')
@@ -71,13 +70,13 @@ Kill = Callable[[subprocess.Popen[str], tuple[Database, Database]], None]
 def kill_worker(command: subprocess.Popen[str], servers: tuple[Database, Database]) -> None:
     """Kill one of the processes that copy."""
     if workers := processes.descendants(command.pid):
-        end(random.choice(workers))
+        lasting.kill(random.choice(workers))
 
 
 def kill_parent(command: subprocess.Popen[str], servers: tuple[Database, Database]) -> None:
     """Kill the command; what it has started has to end by itself."""
     workers = processes.descendants(command.pid)
-    end(command.pid)
+    lasting.kill(command.pid)
     processes.await_end(workers)
 
 
@@ -212,8 +211,3 @@ def is_swapped(case: Case, outcomes: list[Any]) -> bool:
     ((one, other),) = case.rows(query)
     assert one == other, outcomes
     return bool(one)
-
-
-def end(process: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(process, signal.SIGKILL)

@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests import processes
+from tests.database_server import query
 from tests.faults.conftest import Rounds
 from tests.faults.lasting import Lasting, kill, lasting
-from tests.migrating import LEFT, empty_database, whole_url
+from tests.migrating import LEFT, SUMS, empty_database, whole_url
 from tests.moving import Moving
 from tests.postgres import Database, postgres
 
@@ -91,7 +91,7 @@ def test_killed(scene: Scene, rounds: Rounds) -> None:
                 scene.strike(struck[-1])
             bring_to_its_end(moving, path, struck)
             assert sums(target) == wanted, struck
-            assert rows(target, LEFT.replace('%%', '%')) == [], struck
+            assert query(target, LEFT.replace('%%', '%')) == [], struck
 
 
 def bring_to_its_end(moving: Moving, path: str, struck: list[str]) -> None:
@@ -108,10 +108,4 @@ def bring_to_its_end(moving: Moving, path: str, struck: list[str]) -> None:
 
 def sums(url: str) -> list[Any]:
     """Return what is alike where all rows of both tables are."""
-    numbers = 'count(*), count(DISTINCT i), sum(i), sum(hashtextextended(t, 0))'
-    return [rows(url, f'SELECT {numbers} FROM {table}') for table in ('a', 'b')]
-
-
-def rows(url: str, query: str) -> list[Any]:
-    with psycopg.connect(url) as connection:
-        return connection.execute(query.encode()).fetchall()
+    return [query(url, SUMS.format(table)) for table in ('a', 'b')]
