@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pulumi import automation as auto
@@ -14,6 +15,7 @@ from semver import VersionInfo
 
 from slots.pool import Slots
 from workspaces.opening import Witness
+from workspaces.ownership import Ownership
 
 OnOutput = Callable[[str], object]
 MakeSlots = Callable[..., Slots]
@@ -42,6 +44,8 @@ class FakePulumi(auto.PulumiCommand):
         self.commands: list[str] = []
         self.failures: dict[str, list[str]] = {}
         self.during_up: Callable[[], object] = lambda: None
+        # By verb, what happens first in it.
+        self.before: dict[str, Callable[[], object]] = {}
         self.closed = False
         self.is_worn = False
         # How many resources the next destroy leaves, as one does that is cancelled.
@@ -65,6 +69,8 @@ class FakePulumi(auto.PulumiCommand):
         self.commands.append(verb)
         if self.failures.get(verb):
             self._fail(self.failures[verb].pop(0))
+        if first := self.before.get(verb):
+            first()
         stdout = getattr(self, '_' + verb.replace(' ', '_'))(args, _stack_of(args))
         for line in stdout.splitlines():
             if on_output:
@@ -190,6 +196,26 @@ class FakeEngine:
 
     def resources(self) -> list[str]:
         return [each for stack in self.backend.resources.values() for each in stack]
+
+
+class Gate:
+    """A point at which whoever comes waits until it is opened, within a bound."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+
+    def __call__(self) -> None:
+        self.reached.set()
+        assert self.opened.wait(10)
+
+
+def crash(state_dir: Path, name: str = 'dev') -> None:
+    """Leave behind what a worker leaves that dies in a run: a slot file that says unclean."""
+    (state_dir / 'slots').mkdir(exist_ok=True)
+    file = Ownership(state_dir / 'slots' / name)
+    file.mark(clean=False)
+    file.close()
 
 
 class Meeting:

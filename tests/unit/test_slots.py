@@ -22,8 +22,7 @@ from slots import sweeper
 from slots.pool import Slots
 from slots.slot import Slot
 from tests.doers import await_that
-from tests.fake_pulumi import FakeEngine, FakePulumi, MakeSlots, Meeting
-from workspaces.ownership import Ownership
+from tests.fake_pulumi import FakeEngine, FakePulumi, Gate, MakeSlots, Meeting, crash
 
 DEV = 'organization/burner-program/dev'
 DEAD = 2**22 + 1  # above the largest pid that Linux gives out
@@ -120,14 +119,6 @@ def test_failed_destroy_keeps_the_answer(fake: FakeEngine, make_slots: MakeSlots
     assert run(slots, 'uuid').outputs['uuid'].value == 'value of uuid'
     assert fake.commands().count('destroy') == 3
     assert fake.resources() == []
-
-
-def crash(state_dir: Path) -> None:
-    """Leave behind what a worker leaves that dies in a run: a slot file that says unclean."""
-    (state_dir / 'slots').mkdir()
-    file = Ownership(state_dir / 'slots' / 'dev')
-    file.mark(clean=False)
-    file.close()
 
 
 def test_recovery(fake: FakeEngine, make_slots: MakeSlots, tmp_path: Path) -> None:
@@ -261,21 +252,14 @@ def test_drain(make_slots: MakeSlots) -> None:
 def test_drain_in_a_recovery(fake: FakeEngine, make_slots: MakeSlots, tmp_path: Path) -> None:
     """A request whose slot is still being recovered when the shutdown begins does not start."""
     crash(tmp_path)
-    recovering, go_on = threading.Event(), threading.Event()
-
-    class Slow(FakePulumi):
-        def _refresh(self, args: list[str], stack: str) -> str:
-            recovering.set()
-            assert go_on.wait(10)
-            return super()._refresh(args, stack)
-
-    fake.make = Slow
+    recovering = Gate()
+    fake.prepare = lambda command: command.before.update(refresh=recovering)
     slots = make_slots(slots=1)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(run, slots)
-        assert recovering.wait(10)
+        assert recovering.reached.wait(10)
         slots.drain()
-        go_on.set()
+        recovering.opened.set()
         with pytest.raises(BusyError, match='shutting down'):
             answer.result(timeout=10)
     assert 'up' not in fake.commands()
@@ -287,33 +271,28 @@ def test_drain_in_a_sweep(
     """A sweep takes one slot at a time, and a shutdown waits for that one and no further."""
     monkeypatch.setattr(sweeper, 'INTERVAL', 0.05)
     outage = ['error: no route to the backend'] * 1000
-    recovering, go_on = threading.Event(), threading.Event()
-    go_on.set()
-
-    class Slow(FakePulumi):
-        def _destroy(self, args: list[str], stack: str) -> str:
-            recovering.set()
-            assert go_on.wait(10)
-            return super()._destroy(args, stack)
+    recovering = Gate()
+    recovering.opened.set()
 
     def go_down(command: FakePulumi) -> None:
         command.failures.update(destroy=outage)
+        command.before.update(destroy=recovering)
         command.during_up = meet
 
     meet = Meeting(3)
-    fake.make, fake.prepare = Slow, go_down
+    fake.prepare = go_down
     slots = make_slots(slots=3)
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda _: run(slots), range(3)))
     # By the run, by who keeps house after it, and by a sweep.
     opened = list(fake.opened.values())
     eventually(lambda: all(each.commands.count('destroy') >= 3 for each in opened))
-    go_on.clear()
+    recovering.opened.clear()
     outage.clear()
-    assert recovering.wait(10)
+    assert recovering.reached.wait(10)
     eventually(lambda: slots.queue.available == 2)
     slots.drain()
-    go_on.set()
+    recovering.opened.set()
     slots.close()
     assert len(fake.resources()) == 2
 
@@ -418,22 +397,15 @@ def test_place_in_the_line(fake: FakeEngine, make_slots: MakeSlots, tmp_path: Pa
     """Whose stack is set aside is served by another name before those who have come later."""
     crash(tmp_path)
     fake.backend.locks[DEV] = f'me@{socket.gethostname()} (pid {os.getpid()}) at {NOW}'
-    recovering, go_on = threading.Event(), threading.Event()
-
-    class Slow(FakePulumi):
-        def _stack_init(self, args: list[str], stack: str) -> str:
-            recovering.set()
-            assert go_on.wait(10)
-            return super()._stack_init(args, stack)
-
-    fake.make = Slow
+    recovering = Gate()
+    fake.prepare = lambda command: command.before.update({'stack init': recovering})
     slots = make_slots(slots=1, queue_limit=1, slot_wait=10)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(run, slots)
-        assert recovering.wait(10)
+        assert recovering.reached.wait(10)
         second = pool.submit(run, slots)
         await_that(lambda: slots.queue.length == 1)
-        go_on.set()
+        recovering.opened.set()
         for each in (first, second):
             assert each.result(timeout=10).outputs['id'].value == 'value of id'
     assert list(fake.opened) == ['dev', 'dev-1']
@@ -463,19 +435,14 @@ def test_no_further_thread(
 
 def test_drain_while_all_are_opened(fake: FakeEngine, make_slots: MakeSlots) -> None:
     """A shutdown while the slots are opened at the start is no failure to start."""
-    warming, go_on = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        warming.set()
-        assert go_on.wait(10)
-
-    fake.prepare = lambda command: setattr(command, 'during_up', wait)
+    warming = Gate()
+    fake.prepare = lambda command: setattr(command, 'during_up', warming)
     slots = make_slots(slots=2)
     with ThreadPoolExecutor(1) as pool:
         opened = pool.submit(slots.open_all)
-        assert warming.wait(10)
+        assert warming.reached.wait(10)
         slots.drain()
-        go_on.set()
+        warming.opened.set()
         opened.result(timeout=10)
     assert list(fake.opened) == ['dev']
     assert fake.resources() == []

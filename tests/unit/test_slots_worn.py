@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from pulumi import automation as auto
@@ -13,8 +14,7 @@ import api
 from slots import housekeeping
 from slots.pool import Slots
 from tests.doers import await_that
-from tests.fake_pulumi import FakeEngine, FakePulumi, MakeSlots
-from workspaces.ownership import Ownership
+from tests.fake_pulumi import FakeEngine, FakePulumi, Gate, MakeSlots, crash
 
 
 def run(slots: Slots) -> auto.UpResult:
@@ -76,22 +76,14 @@ def test_in_use(fake: FakeEngine, make_slots: MakeSlots) -> None:
 
 def test_while_it_is_put_in_order(fake: FakeEngine, make_slots: MakeSlots) -> None:
     """A worn slot that is put in order as another one becomes ready does not come back."""
-    warmed, dropping, dropped = threading.Event(), threading.Event(), threading.Event()
-
-    class Slow(FakePulumi):
-        def _stack_rm(self, args: list[str], stack: str) -> str:
-            if stack.endswith('/dev'):
-                dropping.set()
-                assert dropped.wait(10)
-            return super()._stack_rm(args, stack)
-
-    fake.make = Slow
+    warmed, dropping = threading.Event(), Gate()
+    fake.prepare = lambda command: command.before.update({'stack rm': dropping})
     slots = wear(fake, make_slots, lambda: warmed.wait(10), runs_per_history=3)
     run(slots)
-    assert dropping.wait(10)
+    assert dropping.reached.wait(10)
     warmed.set()
     await_that(lambda: is_ready(slots))
-    dropped.set()
+    dropping.opened.set()
     assert_replaced(fake, slots)
 
 
@@ -112,7 +104,9 @@ def test_set_aside(fake: FakeEngine, make_slots: MakeSlots) -> None:
     assert not fake.opened['dev-2'].closed
 
 
-def test_name_that_cannot_be_recovered(fake: FakeEngine, make_slots: MakeSlots) -> None:
+def test_name_that_cannot_be_recovered(
+    fake: FakeEngine, make_slots: MakeSlots, tmp_path: Path
+) -> None:
     """Where the next name's stack cannot be recovered, the one after it is warmed up."""
 
     def prepare(command: FakePulumi) -> None:
@@ -120,9 +114,8 @@ def test_name_that_cannot_be_recovered(fake: FakeEngine, make_slots: MakeSlots) 
 
     slots = make_slots(slots=1, slot_wait=10)
     run(slots)
-    file = Ownership(slots._names._folder / 'dev-1')
-    file.mark(clean=False)
-    file.close()
+    slots._housekeeper._sweeper.stop()  # It would recover what is unclean first.
+    crash(tmp_path, 'dev-1')
     fake.opened['dev'].is_worn = True
     fake.prepare = prepare
     run(slots)
@@ -169,27 +162,19 @@ def test_defect(fake: FakeEngine, make_slots: MakeSlots, caplog: pytest.LogCaptu
     assert slots.queue.available == 1
 
 
-def test_drain_in_a_recovery(fake: FakeEngine, make_slots: MakeSlots) -> None:
+def test_drain_in_a_recovery(fake: FakeEngine, make_slots: MakeSlots, tmp_path: Path) -> None:
     """A shutdown while the next name is recovered warms nothing up any more."""
-    recovering, go_on = threading.Event(), threading.Event()
-
-    class Slow(FakePulumi):
-        def _refresh(self, args: list[str], stack: str) -> str:
-            recovering.set()
-            assert go_on.wait(10)
-            return super()._refresh(args, stack)
-
+    recovering = Gate()
     slots = make_slots(slots=1, slot_wait=10)
     run(slots)
-    file = Ownership(slots._names._folder / 'dev-1')
-    file.mark(clean=False)
-    file.close()
+    slots._housekeeper._sweeper.stop()  # It would recover what is unclean first.
+    crash(tmp_path, 'dev-1')
     fake.opened['dev'].is_worn = True
-    fake.make = Slow
+    fake.prepare = lambda command: command.before.update(refresh=recovering)
     run(slots)
-    assert recovering.wait(10)
+    assert recovering.reached.wait(10)
     slots.drain()
-    go_on.set()
+    recovering.opened.set()
     slots.close()
     assert 'up' not in fake.opened['dev-1'].commands
     assert [each.closed for each in fake.opened.values()] == [True, True]
