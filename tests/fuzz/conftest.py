@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import engine
+from tests.faults.held import await_that
 from tests.service import Service, serving
 
 SLOTS, QUEUE_LIMIT = 1, 1
@@ -38,18 +39,27 @@ def running(
     folder = tmp_path_factory.mktemp('raw')
     given = {'SLOTS': str(SLOTS), 'QUEUE_LIMIT': str(QUEUE_LIMIT)}
     with serving(folder, ENGINE='warm', **given) as service:
+        assert_serves(service)
         yield service
+        assert_serves(service)
 
 
 @pytest.fixture
 def service(running: Service) -> Iterator[Service]:
-    """Serves before and after, by one and the same worker, and logs no defect."""
+    """Is free before and after, by one and the same worker, and logs no defect."""
     before = len(running.log())
     yield running
-    assert_serves(running)
+    assert running.get('/healthz').json() == {'status': 'ok'}
+    await_that(lambda: is_free(running))
     log = running.log()
     assert 'Traceback' not in log[before:]
     assert log.count('Booting worker') == 1
+
+
+def is_free(service: Service) -> bool:
+    """Tell whether a request would have a slot at once."""
+    figures = service.get('/metrics').text.splitlines()
+    return {f'slots_free {float(SLOTS)}', 'queue_length 0.0'} <= set(figures)
 
 
 def assert_serves(service: Service) -> None:
