@@ -12,6 +12,9 @@ WHOLE := $(BIN)/python -m pytest --whole -o faulthandler_timeout=0 --numprocesse
 WARM_FAULTS := $(addprefix tests/warm/test_,equality.py random_programs.py surroundings.py ends.py \
 	interrupts.py other_threads.py callbacks.py)
 
+# Where none may be written, each of hundreds of processes compiles all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: serve test unit lint audit setup faults bench bench-quick spike pictures wheel
 
 serve:
