@@ -10,7 +10,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping
 
-from pulumi.automation import CommandResult, PulumiCommand
+from pulumi.automation import CommandResult
 from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
@@ -18,6 +18,7 @@ from . import processes
 from .deadlines import for_command
 from .environment import for_cli
 from .errors import CommandTimeoutError, EngineDiedError
+from .kept import Kept
 from .output import OnOutput, Streams, open_streams
 from .turns import Turns
 from .watch import Watch
@@ -26,7 +27,7 @@ from .watch import Watch
 _END_LIMIT = 10.0
 
 
-class ColdPulumi(PulumiCommand):
+class ColdPulumi(Kept):
     """Runs each Pulumi command in a process of its own, as the SDK does, but never for ever.
 
     :param cli: The ``pulumi`` executable.

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from pulumi.automation import CommandResult, PulumiCommand
+from pulumi.automation import CommandResult
 from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
@@ -16,6 +16,7 @@ from .cold import ColdPulumi
 from .deadlines import for_command
 from .engine import Command, Engine
 from .environment import bound_by_engine, bound_by_interpreter, for_cli
+from .kept import Kept
 from .output import OnOutput, open_streams
 from .turns import Cancellation, Turns
 
@@ -27,7 +28,7 @@ _EXEC_SCRIPT = 'pulumi-language-python-exec'
 _HOST = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'host')
 
 
-class WarmPulumi(PulumiCommand):
+class WarmPulumi(Kept):
     """Runs Pulumi commands in one engine process, with program host and providers kept beside it.
 
     One engine runs one command at a time: threads that share an instance take turns.
@@ -139,7 +140,8 @@ class WarmPulumi(PulumiCommand):
         """Ends the engine and all that it started. For any thread.
 
         A command that runs is cancelled first, and killed where it does not end within its grace.
-        Within one of its callbacks this does not wait for the command's end, with which it closes.
+        Within one of its callbacks, or its inline program, this does not wait for the command's
+        end, with which it closes.
         """
         self._turns.close()
         self._beside.close()
@@ -164,12 +166,13 @@ class WarmPulumi(PulumiCommand):
     ) -> CommandResult:
         """Runs a Pulumi command, like ``PulumiCommand.run``.
 
-        A command from within a callback of another one, and a ``cancel`` from another thread,
-        cannot wait for their turn: these run in the stock CLI.
+        A command from within a callback or an inline program of another one, and a ``cancel``
+        from another thread, cannot wait for their turn: these run in the stock CLI.
         """
         busy_here = self._turns.here()
         if busy_here or (programs.command_of(args) == 'cancel' and self._turns.busy()):
             return self._beside.run(args, cwd, additional_env, on_output, on_error)
+        _insist_on_folder(cwd)
         args = _non_interactive(args)
         deadline = for_command(self._timeout)
         with (
@@ -250,6 +253,11 @@ class WarmPulumi(PulumiCommand):
         engine = self._engine
         if engine is not None:
             engine.kill()
+
+
+def _insist_on_folder(path: str) -> None:
+    """Raises the OSError of a process that cannot start there."""
+    os.close(os.open(path, os.O_PATH | os.O_DIRECTORY))
 
 
 def _non_interactive(args: list[str]) -> list[str]:

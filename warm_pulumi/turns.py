@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from pulumi.automation import CommandResult
 from pulumi.automation.errors import create_command_error
 
 from .deadlines import remaining
 from .errors import ClosedError, CommandTimeoutError
+
+# Where the SDK serves what a command asks of this process, in threads of its own: an inline
+# program, and what hears of events. The command waits for them.
+_SERVES = {('pulumi.automation._server', 'Run'), ('pulumi.automation._stack', 'StreamEvents')}
 
 
 class Cancellation:
@@ -80,9 +86,13 @@ class Turns:
             self._end(cancellation)
 
     def here(self) -> bool:
-        """Whether this thread is within a turn, as a callback of a command is."""
+        """Whether a command that runs may wait for this thread.
+
+        So it does for a callback, which is within its turn, and for an inline program.
+        """
         with self._changed:
-            return threading.get_ident() in self._running.values()
+            running = set(self._running.values())
+        return threading.get_ident() in running or (bool(running) and _serves_a_command())
 
     def busy(self) -> bool:
         """Whether any thread is within a turn."""
@@ -103,7 +113,12 @@ class Turns:
             self._changed.notify_all()
 
     def others_end_within(self, seconds: float) -> bool:
-        """Waits for the turns of all other threads. Returns whether they ended in time."""
+        """Waits for the turns of all other threads, unless one may wait for this one.
+
+        Returns whether they ended in time, or are not waited for.
+        """
+        if _serves_a_command():
+            return True
         with self._changed:
             return self._changed.wait_for(self._others_have_ended, seconds)
 
@@ -133,6 +148,16 @@ class Turns:
         """Forgets the threads of the process that this one is a forked copy of."""
         self._changed = threading.Condition(threading.RLock())
         self._running = {}
+
+
+def _serves_a_command() -> bool:
+    """Whether some command waits for this thread, of whichever instance."""
+    frame: FrameType | None = sys._getframe()
+    while frame:
+        if (frame.f_globals.get('__name__'), frame.f_code.co_name) in _SERVES:
+            return True
+        frame = frame.f_back
+    return False
 
 
 _all_turns: weakref.WeakSet[Turns] = weakref.WeakSet()

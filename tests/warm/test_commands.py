@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import signal
 import threading
 import time
@@ -88,6 +90,58 @@ def test_command_within_a_callback(shared_warm: WarmPulumi, project: Project) ->
     stack = project.stack(shared_warm)
     stack.up(on_output=when('Updating', lambda: names.append(stack.workspace.who_am_i().user)))
     assert len(names) == 1
+
+
+@pytest.mark.timeout(60)
+def test_command_within_an_event(shared_warm: WarmPulumi, project: Project) -> None:
+    """What hears of events may itself run commands, though the command waits for it."""
+    names: list[str] = []
+    stack = project.stack(shared_warm)
+
+    def ask(event: auto.EngineEvent) -> None:
+        if len(names) < 2:
+            names.append(stack.workspace.who_am_i().user)
+
+    stack.up(on_event=ask)
+    assert len(names) == 2
+
+
+@pytest.mark.timeout(60)
+def test_command_within_an_inline_program(shared_warm: WarmPulumi, project: Project) -> None:
+    """An inline program may read the outputs of another stack, or update that."""
+    base = project.inline_stack(shared_warm, lambda: pulumi.export('network', 'net-1'), 'base')
+    base.up()
+
+    def program() -> None:
+        pulumi.export('read', base.outputs()['network'].value)
+        pulumi.export('updated', base.up().outputs['network'].value)
+
+    outputs = project.inline_stack(shared_warm, program, 'app').up().outputs
+    assert {name: output.value for name, output in outputs.items()} == {
+        'read': 'net-1',
+        'updated': 'net-1',
+    }
+
+
+@pytest.mark.parametrize('folder', ['nowhere', 'Pulumi.yaml'])
+def test_missing_folder(
+    shared_warm: WarmPulumi, stock: auto.PulumiCommand, project: Project, folder: str
+) -> None:
+    """A folder that is not there is the same error as with the stock CLI."""
+    errors = []
+    for pulumi_command in (shared_warm, stock):
+        with pytest.raises(OSError, match=folder) as caught:
+            pulumi_command.run(['whoami'], str(project.folder / folder), project.env)
+        errors.append((type(caught.value), str(caught.value)))
+    assert errors[0] == errors[1]
+
+
+def test_copied_options(shared_warm: WarmPulumi) -> None:
+    """Copied options share the instance; one that is to be pickled says what to do instead."""
+    options = auto.LocalWorkspaceOptions(pulumi_command=shared_warm)
+    assert copy.deepcopy(options).pulumi_command is copy.copy(shared_warm) is shared_warm
+    with pytest.raises(TypeError, match='make one in each process'):
+        pickle.dumps(shared_warm)
 
 
 def test_missing_stack(shared_warm: WarmPulumi, project: Project) -> None:

@@ -29,6 +29,7 @@ SLOW_PROGRAM = """
 QUICK_PROGRAM = "import pulumi; pulumi.export('now', 'fine')"
 # Between what is prompt on a loaded machine and the end of the program.
 PROMPT = 40
+NEVER = 600.0
 
 Make = Callable[..., WarmPulumi]
 
@@ -205,6 +206,24 @@ def test_close_in_a_callback(make: Make, project: Project, leaders: list[int]) -
     assert project.locks() == []
     with pytest.raises(ClosedError):
         stack.outputs()
+
+
+@pytest.mark.parametrize('where', ['event', 'program'])
+def test_close_where_a_command_waits(
+    make: Make, project: Project, leaders: list[int], where: str
+) -> None:
+    """close() in an inline program, or where events are heard, does not wait for that command."""
+    pulumi = make(grace=NEVER)
+
+    def close(*_: object) -> None:
+        pulumi.close()
+
+    stack = project.inline_stack(pulumi, close if where == 'program' else lambda: None)
+    running = Call(lambda: stack.up(on_event=close if where == 'event' else None))
+    assert running.ended()
+    assert isinstance(running.error, auto.CommandError)
+    assert session_members(leaders[0]) == []
+    assert project.locks() == []
 
 
 def test_close_in_a_signal_handler(make: Make, project: Project, leaders: list[int]) -> None:
