@@ -58,9 +58,10 @@ pictures: setup
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-bench.txt
 	$(BIN)/python -m tests.portal.pictures
 
-# `warm_pulumi` for others, into dist/: with the executables in it, and without.
+# `warm_pulumi` for others, into dist/: with the executables in it, and without. For another machine
+# than this one: `make wheel MACHINE=aarch64`.
 wheel: setup
-	$(BIN)/python -m warm_wheel
+	$(BIN)/python -m warm_wheel $(MACHINE)
 
 lint: setup
 	$(BIN)/ruff format --check .

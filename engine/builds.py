@@ -37,6 +37,7 @@ class Recipe:
     modules: the largest first. ldflags: what is written into the executables.
     ways_out: what people can do where it cannot be built.
     parts: what else goes into it, for its hash; finish: puts that into the build's folder.
+    machine: what it is for, as the kernel calls it; one that Go builds for on any other.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Recipe:
     ways_out: str
     parts: tuple[object, ...] = ()
     finish: Callable[[Compiler, Path], None] = _as_it_is
+    machine: str = platform.machine()
 
     def cache_folder(self, environ: Mapping[str, str] = os.environ) -> Path:
         """Return the folder that holds this machine's builds of it (it may not exist yet)."""
@@ -56,7 +58,7 @@ class Recipe:
         """Return 16 hex digits that change when a Go source, a sum, a flag or the platform does."""
         digest = hashlib.sha256()
         executables = [module.executables for module in self.modules]
-        whole = (executables, *self.parts, FLAGS, self.ldflags, sys.platform, platform.machine())
+        whole = (executables, *self.parts, FLAGS, self.ldflags, sys.platform, self.machine)
         digest.update(repr(whole).encode())
         for source in sorted(self._go_sources()):
             digest.update(source.relative_to(self.sources).as_posix().encode() + b'\0')
@@ -121,7 +123,7 @@ class Recipe:
     def _make(self, folder: Path, environ: Mapping[str, str], work: Work, log: TextIO) -> None:
         (folder / 'bin').mkdir()
         go = golang.toolchain(golang_folder(environ), work, environ)
-        compiler = Compiler(go, golang.build_environment(environ), work, log)
+        compiler = Compiler(go, golang.build_environment(environ, self.machine), work, log)
         try:
             compiler.build_all(self.modules[0], self.modules[1:], self.ldflags, folder / 'bin')
             self.finish(compiler, folder)

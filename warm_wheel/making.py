@@ -11,7 +11,6 @@ from typing import Protocol
 
 from hatchling.builders.wheel import WheelBuilder
 
-from engine.build import ENGINE
 from engine.compiler import Module
 from engine.installed import FOLDER
 from warm_wheel import bill, contents, licences
@@ -22,6 +21,13 @@ from warm_wheel.platforms import platform_of
 # All files are dated so, in seconds since 1970: the same contents make the same wheel.
 WHEN = 1_577_836_800
 BILL = 'warm-pulumi.cdx.json'
+# By which licences a wheel goes: what is ours, and with the modules in the executables. The texts
+# are in `licences.texts`; who raises a module looks there for one that is not named here.
+OURS = 'license = "Apache-2.0"'
+ALL = (
+    'license = "Apache-2.0 AND BSD-2-Clause AND BSD-3-Clause AND ISC AND MIT AND MPL-2.0'
+    ' AND Unlicense"'
+)
 HOOK = """
 [tool.hatch.build.targets.wheel]
 sbom-files = ["{bill}"]
@@ -37,20 +43,22 @@ def pure(target: Path) -> Path:
         return _pack(folder, target)
 
 
-def platform(engine: Path, describe: Callable[[Path], None], target: Path) -> Path:
+def platform(
+    engine: Path, fingerprint: str, describe: Callable[[Path], None], target: Path
+) -> Path:
     """Make the wheel with the executables of an engine in a folder; return it.
 
-    engine: the folder of a finished build.
+    engine: the folder of a finished build; fingerprint: of what it was built of.
     describe: puts licences and the bill of materials beside what is laid out in a folder.
 
     Raises WheelError when they cannot go to other machines.
     """
     with _staged() as folder:
-        contents.lay_out_executables(engine, ENGINE.fingerprint(), folder)
+        contents.lay_out_executables(engine, fingerprint, folder)
         describe(folder)
         settings = HOOK.format(bill=BILL, platform=platform_of((engine / 'bin').iterdir()))
-        with (folder / 'pyproject.toml').open('a') as file:
-            file.write(settings)
+        project = folder / 'pyproject.toml'
+        project.write_text(project.read_text().replace(OURS, ALL) + settings)
         (folder / 'hatch_build.py').write_bytes((HERE / 'hatch_build.py').read_bytes())
         return _pack(folder, target)
 

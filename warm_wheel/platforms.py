@@ -11,14 +11,15 @@ from warm_wheel.errors import WheelError
 
 # The names that the kernel and pip have for the machines that ELF files are for.
 MACHINES = {'EM_X86_64': 'x86_64', 'EM_AARCH64': 'aarch64'}
+LIBCS = ('manylinux_2_17', 'manylinux2014', 'musllinux_1_1')
 ELF_MAGIC = b'\x7fELF'
 
 
 def platform_of(files: Iterable[Path]) -> str:
     """Return the platform part of the tag of a wheel with these executables; scripts say nothing.
 
-    What needs no library at all runs with any glibc. pip knows no name for that, so it gets the
-    oldest glibc that its projects still name.
+    What needs no library at all runs with any libc. pip knows no name for that, so it gets the
+    oldest glibc and musl that its projects still name.
 
     Raises WheelError where one is linked to libraries, or for another machine than the others.
     """
@@ -28,7 +29,7 @@ def platform_of(files: Iterable[Path]) -> str:
             f'The executables are for {sorted(machines) or "no machine"}: one is needed.'
         )
     [machine] = machines
-    return f'manylinux_2_17_{machine}.manylinux2014_{machine}'
+    return '.'.join(f'{libc}_{machine}' for libc in LIBCS)
 
 
 def _is_elf(file: Path) -> bool:

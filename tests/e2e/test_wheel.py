@@ -85,7 +85,8 @@ def test_platform_wheel(venv: Path, tmp_path: Path, built_engine: engine.Engine)
     with under_way() as work:
         go = Go(toolchain(golang_folder(), work), work)
         describer = making.Describer(go, ENGINE.modules)
-        wheel = making.platform(built_engine.bin.parent, describer, tmp_path / 'dist')
+        built = built_engine.bin.parent
+        wheel = making.platform(built, ENGINE.fingerprint(), describer, tmp_path / 'dist')
     install(venv, str(wheel), 'pulumi-random')
     wheel.unlink()
     assert_lived(first_lines(venv, tmp_path / 'home'))

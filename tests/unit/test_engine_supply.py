@@ -9,11 +9,12 @@ import re
 import subprocess
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine import EngineMissingError, builds, golang
+from engine import EngineMissingError, build, builds, golang
 from engine.compiler import FLAGS
 from engine.work import under_way
 from tests.paths import ROOT
@@ -212,3 +213,11 @@ def tree_sum(files: dict[str, str]) -> str:
     sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
     lines = ''.join(f'{sums[name]}  {name}\n' for name in sorted(sums))
     return 'h1:' + base64.b64encode(hashlib.sha256(lines.encode()).digest()).decode()
+
+
+def test_build_for_another_machine() -> None:
+    """Go is told the machine by its own name, and an engine for each machine is one of its own."""
+    assert golang.build_environment({}, 'aarch64')['GOARCH'] == 'arm64'
+    assert 'GOARCH' not in golang.build_environment({'GOARCH': 'arm64'})
+    each = {replace(build.ENGINE, machine=name).fingerprint() for name in ('x86_64', 'aarch64')}
+    assert len(each) == 2

@@ -33,6 +33,14 @@ def test_own_come_first(tmp_path: Path, environ: dict[str, str]) -> None:
     assert executables.find(environ, str(tmp_path / 'own')) == tuple(own)
 
 
+def test_own_that_may_not_be_executed(tmp_path: Path, environ: dict[str, str]) -> None:
+    """What came with the package but may not be executed is told, and what to do then."""
+    for name in ('pulumi-warm', 'pulumi'):
+        Path(program(tmp_path / 'own' / name)).chmod(0o644)
+    with pytest.raises(ExecutablesError, match='own/pulumi-warm may not be executed'):
+        executables.find(environ, str(tmp_path / 'own'))
+
+
 def test_path(tmp_path: Path, environ: dict[str, str]) -> None:
     """Without those, an engine and a CLI of the right version on PATH are taken."""
     cli = program(tmp_path / 'bin' / 'pulumi', FITTING)

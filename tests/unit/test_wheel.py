@@ -100,7 +100,7 @@ def describer(tmp_path: Path) -> making.Describer:
 @pytest.fixture
 def wheel(tmp_path: Path, engine_folder: Path, describer: making.Describer) -> Path:
     """A platform wheel of such an engine."""
-    return making.platform(engine_folder, describer, tmp_path / 'dist')
+    return making.platform(engine_folder, ENGINE.fingerprint(), describer, tmp_path / 'dist')
 
 
 def read(wheel: Path, ending: str) -> str:
@@ -113,7 +113,8 @@ def test_platform_wheel(wheel: Path) -> None:
     """It has the package and the whole engine, executable, and is for this platform alone."""
     with zipfile.ZipFile(wheel) as archive:
         names = {each.filename: each.external_attr >> 16 for each in archive.infolist()}
-    assert wheel.name.endswith('-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl')
+    platforms = 'manylinux_2_17_x86_64.manylinux2014_x86_64.musllinux_1_1_x86_64'
+    assert wheel.name.endswith(f'-py3-none-{platforms}.whl')
     for name in ('warm_pulumi/pulumi.py', 'warm_pulumi/host/zygote.py'):
         assert name in names
     inside = {name: mode for name, mode in names.items() if '/executables/' in name}
@@ -123,6 +124,14 @@ def test_platform_wheel(wheel: Path) -> None:
     assert len(inside) == sum(len(each.executables) for each in build.MODULES) + 3
     assert not [name for name in names if name.endswith(('.lastused', '.pyc'))]
     assert 'Root-Is-Purelib: false' in read(wheel, '.dist-info/WHEEL')
+
+
+def test_licences_of_each_wheel(wheel: Path, tmp_path: Path) -> None:
+    """With executables it goes by the licences of their modules too, else by ours alone."""
+    assert 'License-Expression: Apache-2.0 AND BSD-2-Clause' in read(wheel, '/METADATA')
+    assert ' AND MPL-2.0 AND ' in read(wheel, '/METADATA')
+    pure = making.pure(tmp_path / 'pure')
+    assert 'License-Expression: Apache-2.0\n' in read(pure, '/METADATA')
 
 
 def test_link_becomes_a_script(wheel: Path) -> None:
@@ -148,7 +157,7 @@ def test_same_again(
     """The same contents make the same wheel, to the last byte, whenever they were written."""
     for file in (engine_folder / 'bin').iterdir():
         file.touch()
-    again = making.platform(engine_folder, describer, tmp_path / 'again')
+    again = making.platform(engine_folder, ENGINE.fingerprint(), describer, tmp_path / 'again')
     assert again.read_bytes() == wheel.read_bytes()
 
 
@@ -250,11 +259,11 @@ def test_one_licence_of_several(tmp_path: Path) -> None:
     [pytest.param(X86_64, 'x86_64', id='x86_64'), pytest.param(AARCH64, 'aarch64', id='aarch64')],
 )
 def test_platform(tmp_path: Path, machine: int, name: str) -> None:
-    """Executables that need no library run with any glibc; scripts say nothing."""
+    """Executables that need no library run with any libc; scripts say nothing."""
     script = tmp_path / 'script'
     script.write_text('#!/bin/sh\n')
     found = platform_of([script, executable(tmp_path / 'it', machine)])
-    assert found == f'manylinux_2_17_{name}.manylinux2014_{name}'
+    assert found == f'manylinux_2_17_{name}.manylinux2014_{name}.musllinux_1_1_{name}'
 
 
 def test_executable_that_needs_libraries(tmp_path: Path) -> None:

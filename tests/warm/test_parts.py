@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import time
 from pathlib import Path
 
@@ -111,6 +112,40 @@ def test_provider_on_the_path_comes_first(tmp_path: Path) -> None:
     env['PULUMI_IGNORE_AMBIENT_PLUGINS'] = 'true'
     assert providers.find('some', env) == str(installed[1])
     assert providers.find('other', env) is None
+
+
+def test_home_of_providers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine looks where the list of users says, and in HOME for one who is not there."""
+    users = {4711: pwd.struct_passwd(('u', 'x', 4711, 4711, '', str(tmp_path / 'listed'), ''))}
+    monkeypatch.setattr(pwd, 'getpwuid', users.__getitem__)
+    found = {}
+    for name in ('listed', 'home'):
+        plugins = tmp_path / name / '.pulumi' / 'plugins'
+        found[name] = plugins / 'resource-some-v1.0.0' / 'pulumi-resource-some'
+        found[name].parent.mkdir(parents=True)
+        found[name].touch(mode=0o755)
+    env = {'PATH': '', 'HOME': str(tmp_path / 'home')}
+    for uid, name in ((4711, 'listed'), (4712, 'home')):
+        monkeypatch.setattr(os, 'getuid', lambda uid=uid: uid)
+        assert providers.find('some', env) == str(found[name])
+
+
+@pytest.mark.parametrize(
+    ('uid', 'given', 'user'),
+    [
+        pytest.param(4711, {}, '4711', id='not listed'),
+        pytest.param(4711, {'USER': 'app'}, 'app', id='not listed, but named'),
+        pytest.param(4712, {}, None, id='listed'),
+    ],
+)
+def test_user_who_is_not_listed(
+    monkeypatch: pytest.MonkeyPatch, uid: int, given: dict[str, str], user: str | None
+) -> None:
+    """A user whom the list of users does not have gets the name that the CLI needs."""
+    users = {4712: pwd.struct_passwd(('u', 'x', 4712, 4712, '', '/', ''))}
+    monkeypatch.setattr(pwd, 'getpwuid', users.__getitem__)
+    monkeypatch.setattr(os, 'getuid', lambda: uid)
+    assert environment.for_cli('pulumi', given, {}).get('USER') == user
 
 
 def test_variables_bound_at_the_start() -> None:
