@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import pwd
 from collections.abc import Mapping
+
+from . import users
 
 # Read by the Go runtime and its libraries at first use: proxies, certificates, the time zone, the
 # user's home, and the credentials of clouds whose clients are opened once.
@@ -56,18 +57,9 @@ def for_cli(
     env = {name: os.fsdecode(value) for name, value in given.items()}  # Paths among them.
     if os.path.isabs(cli):  # The plugins that came with it are beside it.
         env['PATH'] = os.pathsep.join([os.path.dirname(cli), env.get('PATH', os.defpath)])
-    if not env.get('USER') and not _is_listed(os.getuid()):  # As in containers: the CLI would fail.
+    if not env.get('USER') and users.home() is None:  # The CLI would fail.
         env['USER'] = str(os.getuid())
     return env
-
-
-def _is_listed(uid: int) -> bool:
-    """Whether the system's list of users has a user."""
-    try:
-        pwd.getpwuid(uid)
-    except KeyError:
-        return False
-    return True
 
 
 def bound_by_engine(env: Mapping[str, str]) -> dict[str, str]:

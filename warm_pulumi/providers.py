@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import pwd
 import re
 import shutil
 from collections.abc import Mapping
+
+from . import users
 
 
 def find(name: str, env: Mapping[str, str]) -> str | None:
@@ -15,21 +16,13 @@ def find(name: str, env: Mapping[str, str]) -> str | None:
     on_path = shutil.which(executable, path=env.get('PATH'))
     if on_path and env.get('PULUMI_IGNORE_AMBIENT_PLUGINS', '').lower() not in ('1', 'true'):
         return on_path
-    home = env.get('PULUMI_HOME') or os.path.join(_home(env), '.pulumi')
+    home = env.get('PULUMI_HOME') or os.path.join(users.home() or env.get('HOME', ''), '.pulumi')
     plugins = os.path.join(home, 'plugins')
     versions = _installed_versions(plugins, name)
     if not versions:
         return None
     candidate = os.path.join(plugins, f'resource-{name}-v{versions[-1]}', executable)
     return candidate if os.access(candidate, os.X_OK) else None
-
-
-def _home(env: Mapping[str, str]) -> str:
-    """The user's home: of the system's list of users, else what ``HOME`` says."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_dir
-    except KeyError:
-        return env.get('HOME', '')
 
 
 def attached(env: Mapping[str, str]) -> set[str]:
