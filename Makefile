@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := venv
 BIN := $(VENV)/bin
-# How many tests run side by side: they wait more than they compute.
-TEST_WORKERS ?= 4
+# How many tests run side by side: they also wait. With more on two cores all of it takes longer.
+TEST_WORKERS ?= 5
 # Those of a file run in one process, and share what it starts; files come in the order given.
 # One that dies would be given the same test again and again.
 SPREAD := --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
