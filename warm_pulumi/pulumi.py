@@ -105,6 +105,8 @@ class WarmPulumi(Kept):
 
     def start(self) -> None:
         """Starts the engine now instead of with the first command."""
+        if self._turns.here():
+            return  # A command that waits for this thread has it.
         deadline = for_command(self._timeout)
         with self._turn([], deadline) as cancellation:
             self._ready_engine([], for_cli(self.command, self._environ, {}), deadline, cancellation)
