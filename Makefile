@@ -7,7 +7,8 @@ TEST_WORKERS ?= 5
 # Those of a file run in one process, and share what it starts; files come in the order given.
 # One that dies would be given the same test again and again.
 SPREAD := --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
-WHOLE := $(BIN)/python -m pytest --whole -o faulthandler_timeout=0 --numprocesses $(TEST_WORKERS)
+# The rounds compute all the while, and the stock CLI has deadlines.
+WHOLE := $(BIN)/python -m pytest --whole -o faulthandler_timeout=0 --numprocesses 3
 # What the warm engine must do as the stock CLI does, and how it ends.
 WARM_FAULTS := $(addprefix tests/warm/test_,equality.py random_programs.py surroundings.py ends.py \
 	interrupts.py other_threads.py callbacks.py)
@@ -34,7 +35,7 @@ unit: lint
 setup:
 	$(PYTHON) -m setup testing
 
-# Every fault with all its rounds, what takes long elsewhere, and the table of them: an hour.
+# Every fault with all its rounds, what takes long elsewhere, and the table of them: two hours.
 faults: setup
 	rm -f docs/reliability.md
 	$(WHOLE) tests/fuzz tests/faults $(WARM_FAULTS)

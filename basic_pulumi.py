@@ -22,7 +22,13 @@ from pulumi import automation as auto
 
 import metrics
 import program_venv
-from warm_pulumi import CommandTimeoutError, EngineDiedError, EngineStartError, time_left
+from warm_pulumi import (
+    ClosedError,
+    CommandTimeoutError,
+    EngineDiedError,
+    EngineStartError,
+    time_left,
+)
 
 Context = dict[str, str]
 OnOutput = Callable[[str], object]
@@ -325,6 +331,8 @@ def _translated(error: Exception, failure: type[ProvisioningError]) -> Exception
     """Return `error` as one of ours, or itself when it is a defect of this service."""
     if isinstance(error, CommandTimeoutError | program_venv.VenvLateError):
         return DeadlineError(str(error))
+    if isinstance(error, ClosedError):
+        return EngineUnavailableError('The service is shutting down.')
     if isinstance(error, auto.ConcurrentUpdateError):
         return BusyError(str(error))
     if isinstance(error, auto.CommandError) and not MISCONFIGURED.search(str(error)):

@@ -16,7 +16,7 @@ from basic_pulumi import (
     ProgramFailedError,
 )
 from tests.fake_pulumi import FakePulumi
-from warm_pulumi import CommandTimeoutError, EngineDiedError
+from warm_pulumi import ClosedError, CommandTimeoutError, EngineDiedError
 
 CONTEXT = basic_pulumi.set_context('organization', 'burner-program', 'dev', 'burner-program', 'id')
 
@@ -194,6 +194,17 @@ def test_missing_executable() -> None:
 
     with pytest.raises(EngineUnavailableError, match='/gone/pulumi'):
         basic_pulumi.set_stack(CONTEXT, auto.LocalWorkspaceOptions(pulumi_command=Missing()))
+
+
+def test_closed_engine(stack: auto.Stack, command: FakePulumi) -> None:
+    """An engine that a shutdown has closed is no defect: the run can be done again."""
+
+    def closed() -> None:
+        raise ClosedError
+
+    command.during_up = closed
+    with pytest.raises(EngineUnavailableError, match='shutting down'):
+        basic_pulumi.update_stack(stack)
 
 
 def test_passed_deadline(stack: auto.Stack, command: FakePulumi) -> None:
