@@ -105,8 +105,8 @@ class WarmPulumi(Kept):
 
     def start(self) -> None:
         """Starts the engine now instead of with the first command."""
-        if self._turns.here():
-            return  # A command that waits for this thread has it.
+        if self._version is not None and self._turns.here():
+            return  # A command that waits for this thread has it; none does before the first one.
         deadline = for_command(self._timeout)
         with self._turn([], deadline) as cancellation:
             self._ready_engine([], for_cli(self.command, self._environ, {}), deadline, cancellation)

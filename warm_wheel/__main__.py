@@ -50,8 +50,7 @@ def _machine() -> str:
         choices=sorted({here, *golang.ARCHITECTURES}),
         help='what the executables are for',
     )
-    machine: str = parser.parse_args().machine
-    return machine
+    return str(parser.parse_args().machine)
 
 
 def make(target: Path, work: Work, machine: str) -> Iterator[Path]:
