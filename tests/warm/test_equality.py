@@ -128,6 +128,23 @@ def test_failing_program_answers_alike(
         assert outcomes[0] == outcomes[1]
 
 
+def test_changed_passphrase_answers_alike(
+    warm: WarmPulumi, cold: auto.PulumiCommand, twins: tuple[Project, Project]
+) -> None:
+    """A stack that has got another passphrase does not open with the old one any more."""
+    ours, theirs = twins
+    for args, env in [
+        *STEPS[:1],
+        *STEPS[2:4],
+        step('stack', 'change-secrets-provider', 'passphrase', '--stack', 'dev'),
+        SECRETS,
+        (SECRETS[0], {'PULUMI_CONFIG_PASSPHRASE': ''}),
+    ]:
+        got = ours.outcome(warm, *args, env=env)
+        assert (args, got) == (args, theirs.outcome(cold, *args, env=env))
+    assert got[0] == 'success'
+
+
 MIXED_COMMANDS = 1000
 
 

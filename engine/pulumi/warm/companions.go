@@ -17,10 +17,15 @@ import (
 // lineLimit bounds the wait for a line of a companion. A cold disk makes Python start slowly.
 const lineLimit = 60 * time.Second
 
-// companions are the processes that stay warm beside the engine: the program host and providers.
+// keptOfAName bounds the companions of one name that are kept, each for a command line and environment
+// of its own. A program host takes some 50 MB, and more with the packages of its program.
+const keptOfAName = 3
+
+// companions are the processes that stay warm beside the engine: program hosts and providers.
 // They are its children, and cannot outlive it: see spawner.
 type companions struct {
-	running map[string]*companion
+	// running has those of a name in the order of their last use.
+	running map[string][]*companion
 	spawner spawner
 }
 
@@ -46,35 +51,51 @@ type companion struct {
 }
 
 func newCompanions(spawner spawner) *companions {
-	return &companions{running: map[string]*companion{}, spawner: spawner}
+	return &companions{running: map[string][]*companion{}, spawner: spawner}
 }
 
-// start returns the named companion once it is ready; one that died or differs is replaced.
+// start returns the named companion that is as wanted, once it is ready. Where there is none, it takes
+// the place of the one that was not used for longest.
 func (c *companions) start(name string, wanted process) (*companion, error) {
-	if old, ok := c.running[name]; ok {
-		if old.alive() && old.equal(wanted) {
-			return old, nil
-		}
-		c.stop(name)
+	c.forgetDead(name)
+	kept := c.running[name]
+	if i := slices.IndexFunc(kept, func(old *companion) bool { return old.equal(wanted) }); i >= 0 {
+		old := kept[i]
+		c.running[name] = append(slices.Delete(kept, i, i+1), old)
+		return old, nil
+	}
+	if len(kept) == keptOfAName {
+		c.stop(name, kept[0])
 	}
 	fresh, err := c.launch(wanted)
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
-	c.running[name] = fresh
+	c.running[name] = append(c.running[name], fresh)
 	if fresh.first, err = fresh.readLine(); err != nil {
-		c.stop(name)
+		c.stop(name, fresh)
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
 	return fresh, nil
 }
 
-func (c *companions) stop(name string) {
-	companion := c.running[name]
-	delete(c.running, name)
-	_ = companion.stdin.Close()
-	_ = companion.child.Kill()
-	<-companion.exited
+func (c *companions) forgetDead(name string) {
+	c.running[name] = slices.DeleteFunc(c.running[name], func(each *companion) bool {
+		if each.alive() {
+			return false
+		}
+		_ = each.stdin.Close()
+		return true
+	})
+}
+
+func (c *companions) stop(name string, unwanted *companion) {
+	c.running[name] = slices.DeleteFunc(c.running[name], func(each *companion) bool {
+		return each == unwanted
+	})
+	_ = unwanted.stdin.Close()
+	_ = unwanted.child.Kill()
+	<-unwanted.exited
 }
 
 func (c *companions) launch(wanted process) (*companion, error) {

@@ -80,7 +80,7 @@ func (h *programHost) prepare(wanted process, r request) error {
 			h.zygote, h.env, h.umask, h.debug = zygote, r.Env, r.Umask, showsDebug(r)
 			return json.Unmarshal([]byte(zygote.first), &h.about)
 		}
-		h.companions.stop(hostName)
+		h.companions.stop(hostName, zygote)
 	}
 }
 

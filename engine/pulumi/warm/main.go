@@ -103,6 +103,7 @@ type server struct {
 	host       *programHost
 	dynamic    *dynamicProviders
 	databases  *databases
+	keys       keys
 }
 
 func (s *server) answer(r request) reply {
@@ -132,6 +133,7 @@ func (s *server) run(r request) (int, error) {
 	defer s.interrupts.end()
 
 	resetGlobals()
+	s.keys.attach(r)
 	command, served := newCommand(r.Args)
 	if !served {
 		return s.runCold(r)
