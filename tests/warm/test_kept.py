@@ -24,11 +24,10 @@ PARENT_PROGRAM = """
 def test_program_hosts_are_kept(warm: WarmPulumi, project: Project) -> None:
     """Interpreters serve runs in turn; one too many takes the place of the least recently used."""
     project.write(PARENT_PROGRAM)
-    stack = project.stack(warm)
 
     def host(seed: int) -> int:
-        stack.workspace.env_vars['PYTHONHASHSEED'] = str(seed)
-        outputs = stack.up().outputs
+        project.env['PYTHONHASHSEED'] = str(seed)
+        outputs = project.stack(warm).up().outputs
         assert outputs['seed'].value == str(seed)
         hashes.setdefault(seed, outputs['hash'].value)
         assert outputs['hash'].value == hashes[seed]
