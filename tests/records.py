@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
@@ -52,6 +53,14 @@ def write_program(folder: Path, name: str, config: Mapping[str, Any] = CONFIG) -
     (folder / 'requirements.txt').write_text('')
     (folder / '__main__.py').write_text('import pulumi\n')
     return folder
+
+
+@functools.cache
+def _unused_file() -> bytes:
+    """Return a database's file with all tables; one for all, as the way there takes long."""
+    with TemporaryDirectory() as folder:
+        database.connect('', Path(folder)).close()
+        return (Path(folder) / database.FILE).read_bytes()
 
 
 @dataclass
@@ -102,6 +111,8 @@ def site(folder: Path, **given: Any) -> Site:
     write_program(settings.programs_dir / 'token', 'token')
     catalogue = Catalogue([], [settings.programs_dir])
     vault()  # Threads that made it at once would make several.
+    if not (folder / database.FILE).exists():
+        (folder / database.FILE).write_bytes(_unused_file())
     return Site(settings, catalogue, database.connect(settings.database_url, folder))
 
 

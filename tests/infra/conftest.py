@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.infra.fake_service import FakeService, fake_service
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +20,10 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for variable in ('CI', 'NO_COLOR', '_INFRA_COMPLETE'):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv('XDG_CONFIG_HOME', str(tmp_path / 'config'))
+
+
+@pytest.fixture
+def service() -> Iterator[FakeService]:
+    """A service that answers what the test says."""
+    with fake_service() as service:
+        yield service

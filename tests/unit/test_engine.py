@@ -31,7 +31,7 @@ from tests.paths import ROOT
 
 def script(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'#!{sys.executable}\n{text}')
+    path.write_text(f'#!{sys.executable} -IS\n{text}')  # Without its packages, as it starts often.
     path.chmod(0o755)
     return path
 

@@ -1,21 +1,13 @@
-"""What the unit tests of the client share: a service that answers what they say, and fake time."""
+"""What the unit tests of the client share: fake time, and what they try."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 
 from infra import Client
 from tests.infra.command import Command
-from tests.infra.fake_service import FakeService, fake_service
+from tests.infra.fake_service import FakeService
 from tests.infra.fake_time import FakeTime
-
-
-@pytest.fixture
-def service() -> Iterator[FakeService]:
-    with fake_service() as service:
-        yield service
 
 
 @pytest.fixture

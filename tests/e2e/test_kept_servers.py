@@ -140,7 +140,7 @@ def test_taken_over(kept: Kept, tmp_path: Path) -> None:
 def test_keeper_is_killed(tmp_path: Path, number: int) -> None:
     """A server ends with the process that keeps it, also when that is killed."""
     code = (
-        'import pathlib, sys, time; from tests.unit.test_kept import Small; '
+        f'import pathlib, sys, time; from {__name__} import Small; '
         'from servers.kept import Kept; '
         'Kept(pathlib.Path(sys.argv[1]), Small()).ports(); print("up", flush=True); time.sleep(60)'
     )
