@@ -56,7 +56,7 @@ def write_program(folder: Path, name: str, config: Mapping[str, Any] = CONFIG) -
 
 
 @functools.cache
-def _unused_file() -> bytes:
+def unused_file() -> bytes:
     """Return a database's file with all tables; one for all, as the way there takes long."""
     with TemporaryDirectory() as folder:
         database.connect('', Path(folder)).close()
@@ -112,7 +112,7 @@ def site(folder: Path, **given: Any) -> Site:
     catalogue = Catalogue([], [settings.programs_dir])
     vault()  # Threads that made it at once would make several.
     if not (folder / database.FILE).exists():
-        (folder / database.FILE).write_bytes(_unused_file())
+        (folder / database.FILE).write_bytes(unused_file())
     return Site(settings, catalogue, database.connect(settings.database_url, folder))
 
 

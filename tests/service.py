@@ -15,9 +15,11 @@ from pathlib import Path
 
 import requests
 
+from stacks.store import database
 from tests import processes
 from tests.paths import ROOT
 from tests.problem import assert_problem
+from tests.records import unused_file
 
 START_DEADLINE = 60.0
 STOP_DEADLINE = 60.0
@@ -94,6 +96,10 @@ def serving(
     """
     stack = f'test-{secrets.token_hex(4)}'
     state = tmp_path / f'state-{stack}'
+    state.mkdir(mode=0o700)
+    (state / database.FILE).write_bytes(
+        unused_file()
+    )  # Which the service would take longer to make.
     own = {'PORT': '0', 'STACK': stack, 'STATE_DIR': str(state), **settings}
     log = tmp_path / f'{stack}.log'
     with log.open('wb') as output:

@@ -10,15 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 
 from stacks.errors import UnavailableError
+from stacks.store import schema
 
 logger = logging.getLogger(__name__)
 
-MIGRATIONS = Path(__file__).parent / 'schema'
 FILE = 'platform.db'
 # Seconds that a writer waits for another one of the same file.
 BUSY_TIMEOUT = 30.0
@@ -113,9 +110,9 @@ def connect(url: str, state_dir: Path) -> Database:
     try:
         engine = _postgres(url) if url else _sqlite(state_dir / FILE)
         with _only_migrator(engine, state_dir) as connection:
-            _migrate(connection)
-    except CommandError as error:
-        # Of Alembic, whose words name the version that it does not know.
+            if not schema.is_current(connection):
+                schema.upgrade(connection)
+    except schema.UnknownVersionError as error:
         raise VersionError(f'The database is of another version of this service: {error}') from None
     except sa.exc.SQLAlchemyError as error:
         raise DatabaseError(f'The database cannot be used: {_reason(error)}') from error
@@ -175,13 +172,6 @@ def _only_migrator(engine: sa.Engine, state_dir: Path) -> Iterator[sa.Connection
         with engine.begin() as connection:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
             yield connection
-
-
-def _migrate(connection: sa.Connection) -> None:
-    config = Config()
-    config.set_main_option('script_location', str(MIGRATIONS).replace('%', '%%'))
-    config.attributes['connection'] = connection
-    command.upgrade(config, 'head')
 
 
 def _reason(error: Exception) -> str:

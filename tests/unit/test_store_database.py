@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from stacks.errors import UnavailableError
-from stacks.store import database, runs, stacks
+from stacks.store import database, runs, schema, stacks
 from stacks.store.database import FILE, Database, DatabaseError
 from stacks.store.tables import metadata
 from tests.paths import ROOT
@@ -43,6 +45,13 @@ def test_tables(tmp_path: Path) -> None:
         opened = database.connect('', tmp_path)
         assert differences(opened) == []
         opened.close()
+
+
+def test_newest_version() -> None:
+    """What the service takes for the newest version is where the migrations lead."""
+    config = Config()
+    config.set_main_option('script_location', str(schema.FOLDER))
+    assert ScriptDirectory.from_config(config).get_current_head() == schema.NEWEST
 
 
 def test_threads_at_once(tmp_path: Path) -> None:
