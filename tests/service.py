@@ -97,6 +97,7 @@ def serving(
     stack = f'test-{secrets.token_hex(4)}'
     state = tmp_path / f'state-{stack}'
     state.mkdir(mode=0o700)
+    (state / database.FILE).touch(mode=0o600)
     (state / database.FILE).write_bytes(
         unused_file()
     )  # Which the service would take longer to make.
