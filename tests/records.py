@@ -55,9 +55,15 @@ def write_program(folder: Path, name: str, config: Mapping[str, Any] = CONFIG) -
     return folder
 
 
+def write_database(folder: Path) -> None:
+    """Put a database there that was never used; to make one by way of all versions takes longer."""
+    file = folder / database.FILE
+    file.touch(mode=0o600)
+    file.write_bytes(_unused_database())
+
+
 @functools.cache
-def unused_file() -> bytes:
-    """Return a database's file with all tables; one for all, as the way there takes long."""
+def _unused_database() -> bytes:
     with TemporaryDirectory() as folder:
         database.connect('', Path(folder)).close()
         return (Path(folder) / database.FILE).read_bytes()
@@ -112,7 +118,7 @@ def site(folder: Path, **given: Any) -> Site:
     catalogue = Catalogue([], [settings.programs_dir])
     vault()  # Threads that made it at once would make several.
     if not (folder / database.FILE).exists():
-        (folder / database.FILE).write_bytes(unused_file())
+        write_database(folder)
     return Site(settings, catalogue, database.connect(settings.database_url, folder))
 
 

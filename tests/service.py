@@ -15,11 +15,10 @@ from pathlib import Path
 
 import requests
 
-from stacks.store import database
 from tests import processes
 from tests.paths import ROOT
 from tests.problem import assert_problem
-from tests.records import unused_file
+from tests.records import write_database
 
 START_DEADLINE = 60.0
 STOP_DEADLINE = 60.0
@@ -96,11 +95,9 @@ def serving(
     """
     stack = f'test-{secrets.token_hex(4)}'
     state = tmp_path / f'state-{stack}'
-    state.mkdir(mode=0o700)
-    (state / database.FILE).touch(mode=0o600)
-    (state / database.FILE).write_bytes(
-        unused_file()
-    )  # Which the service would take longer to make.
+    if 'STATE_DIR' not in settings:
+        state.mkdir(mode=0o700)
+        write_database(state)
     own = {'PORT': '0', 'STACK': stack, 'STATE_DIR': str(state), **settings}
     log = tmp_path / f'{stack}.log'
     with log.open('wb') as output:
