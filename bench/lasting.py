@@ -25,7 +25,6 @@ PROGRAM = 'burner-program'
 PATIENCE = 120.0
 IDLE_SECONDS = 20.0
 MANY_STACKS, MANY_RUNS = 1000, 10_000
-TICKS = os.sysconf('SC_CLK_TCK')
 
 
 class Platform:
@@ -173,10 +172,10 @@ def lists(platform: Platform) -> dict[str, Any]:
 def idle(platform: Platform) -> dict[str, float]:
     """Return what a service that is asked nothing takes of a core, and of memory."""
     tree = _tree(platform.service)
-    before = sum(map(_cpu_seconds, tree))
+    before = sum(map(processes.processor_seconds, tree))
     started = time.monotonic()
     time.sleep(IDLE_SECONDS)  # what is measured is that time passes
-    used = sum(map(_cpu_seconds, tree)) - before
+    used = sum(map(processes.processor_seconds, tree)) - before
     return {
         'share_of_core': used / (time.monotonic() - started),
         'service_mb': sum(map(processes.resident, _own(platform.service))) / 1e6,
@@ -216,12 +215,3 @@ def _own(service: Service) -> list[int]:
     """Return the processes of the service itself: engines lead sessions of their own."""
     own = processes.session(service.process.pid)
     return [pid for pid in _tree(service) if processes.session(pid) == own]
-
-
-def _cpu_seconds(pid: int) -> float:
-    try:
-        text = Path(f'/proc/{pid}/stat').read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    fields = text.rpartition(')')[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS

@@ -11,6 +11,7 @@ from pathlib import Path
 
 FREEZE_DEADLINE = 10.0
 END_DEADLINE = 10.0
+TICKS = os.sysconf('SC_CLK_TCK')
 
 
 def descendants(pid: int) -> list[int]:
@@ -53,6 +54,12 @@ def name(pid: int) -> str:
         return Path(f'/proc/{pid}/comm').read_text().strip()
     except (FileNotFoundError, ProcessLookupError):
         return ''
+
+
+def processor_seconds(pid: int) -> float:
+    """Return what a process has computed, or nothing when it has ended."""
+    stat = _stat(pid)
+    return (int(stat[11]) + int(stat[12])) / TICKS if stat else 0.0
 
 
 def resident(pid: int) -> int:

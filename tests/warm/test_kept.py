@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from pulumi import automation as auto
 
+from tests.processes import processor_seconds
 from tests.warm.project import Project
 from warm_pulumi import WarmPulumi
 
@@ -47,16 +45,18 @@ def test_keys_of_passphrases_are_kept(
     warm: WarmPulumi, cold: auto.PulumiCommand, project: Project
 ) -> None:
     """A passphrase's key is derived for the first command that comes with it, not at each turn."""
+    warm.start()
+    engine = warm.engine_pid
+    assert engine is not None
     stacks = {passphrase: f'of-{passphrase}' for passphrase in ('one', 'other')}
 
     def seconds(pulumi: auto.PulumiCommand, passphrase: str, *command: str) -> float:
         env = {'PULUMI_CONFIG_PASSPHRASE': passphrase}
-        before = processor_seconds(warm)
+        before = processor_seconds(engine)
         result = project.run(pulumi, *command, '--stack', stacks[passphrase], env=env)
         assert result.stdout.strip() in ('', passphrase)
-        return processor_seconds(warm) - before
+        return processor_seconds(engine) - before
 
-    warm.start()
     for passphrase, name in stacks.items():
         env = {'PULUMI_CONFIG_PASSPHRASE': passphrase}
         project.run(cold, 'stack', 'init', name, '--no-select', env=env)
@@ -64,9 +64,3 @@ def test_keys_of_passphrases_are_kept(
     first = sum(seconds(warm, passphrase, 'config', 'get', 'key') for passphrase in stacks)
     again = sum(seconds(warm, passphrase, 'config', 'get', 'key') for passphrase in stacks)
     assert again < first / 2
-
-
-def processor_seconds(pulumi: WarmPulumi) -> float:
-    """What the engine's process has computed."""
-    fields = Path(f'/proc/{pulumi.engine_pid}/stat').read_text().rpartition(')')[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
